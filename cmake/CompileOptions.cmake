@@ -1,0 +1,50 @@
+# Language level, warnings and sanitizers, the same for every target.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+set(BASCULE_SANITIZE "" CACHE STRING "Sanitizers for every target, as for -fsanitize=")
+option(BASCULE_FUZZ "Build the libFuzzer targets (clang only)" OFF)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_compile_options(-fno-omit-frame-pointer)
+set(BASCULE_WARNINGS -Wall -Wextra -Werror -Wshadow -Wcast-align -Wconversion -Wno-sign-conversion)
+set(BASCULE_WARNINGS_CXX -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 raises it for the frames of Asio's coroutines, which pair their own new and delete.
+  list(APPEND BASCULE_WARNINGS_CXX -Wno-mismatched-new-delete)
+endif()
+
+if(BASCULE_SANITIZE)
+  add_compile_options(-fsanitize=${BASCULE_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${BASCULE_SANITIZE})
+endif()
+
+# bascule_library(name SOURCES ... LINKS ...): one library a folder. What is in LINKS is seen by
+# its users too; PRIVATE_LINKS is not.
+function(bascule_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS})
+  bascule_warnings(${name})
+endfunction()
+
+function(bascule_warnings name)
+  target_compile_options(${name} PRIVATE ${BASCULE_WARNINGS}
+                         $<$<COMPILE_LANGUAGE:CXX>:${BASCULE_WARNINGS_CXX}>)
+endfunction()
+
+function(bascule_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS})
+  bascule_warnings(${name})
+endfunction()
