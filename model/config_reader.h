@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Typed access to one table of the configuration, checked against the schema. Whatever is wrong
+// goes to the diagnostics with its place; the caller gets no value then and goes on.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "model/config_schema.h"
+#include "model/config_tree.h"
+
+namespace bascule::model {
+
+// A value and where it was written; that of a default, or of what is missing, is its table's.
+template <typename T>
+struct Placed {
+    std::optional<T> value;
+    Place place;
+    bool written = false;
+};
+
+// "500ms", "90s", "5m", "1h", "1d".
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+// In the largest unit that needs no fraction.
+std::string duration_text(std::int64_t seconds);
+
+// Text of a file as it may stand in a message: quoted, printable, not long.
+std::string quoted(std::string_view text);
+
+bool is_name(std::string_view text);
+bool is_interface_name(std::string_view text);
+
+class SectionReader {
+public:
+    // Reports keys that the schema does not know or does not support yet, and keys written twice;
+    // required keys that are missing only when `whole`.
+    SectionReader(const TableSchema& schema, Place place, std::vector<const Member*> members,
+                  Diagnostics& diagnostics, bool whole = true);
+
+    Place place() const { return place_; }
+
+    // `key` is one of the schema; the accessor fits its type.
+    Placed<std::string> text(std::string_view key);      // name, interface
+    Placed<std::int64_t> integer(std::string_view key);  // integer, port
+    Placed<std::int64_t> seconds(std::string_view key);
+    Placed<std::string_view> choice(std::string_view key);  // choice, boolean: as in the schema
+    Placed<Address> address(std::string_view key);          // address, prefix
+    std::vector<Placed<std::string>> interfaces(std::string_view key);
+    // The table at `key`; an empty one where none is written.
+    SectionReader section(std::string_view key);
+    std::vector<SectionReader> sections(std::string_view key);
+    // Reports what is written at `key` when it is no table.
+    void expect_table(std::string_view key);
+
+private:
+    const Member* find(std::string_view key) const;
+    std::string path_of(std::string_view key) const;
+    const TableSchema& inner_schema(std::string_view key) const;
+    template <typename T>
+    Placed<T> start(const Member* member) const;
+    void wrong(const KeySchema& schema, const Value& value, std::string_view expected);
+    void not_yet(const KeySchema& schema, const Value& value);
+    void check_keys();
+    void check_key(const Member& member);
+
+    const TableSchema* schema_;
+    Place place_;
+    std::vector<const Member*> members_;
+    Diagnostics* diagnostics_;
+};
+
+std::vector<const Member*> members_of(const Table& table);
+
+}  // namespace bascule::model

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reference of all keys, as Markdown, from the schema.
+#include "model/config_reader.h"
+#include "model/config_schema.h"
+
+namespace bascule::model {
+namespace {
+
+std::string words(std::span<const std::string_view> list) {
+    std::string text;
+    for (const std::string_view word : list) {
+        if (!text.empty()) text += ", ";
+        text += "`\"" + std::string(word) + "\"`";
+    }
+    return text;
+}
+
+std::string range(const std::string& least, const std::string& most) {
+    return least + " to " + most;
+}
+
+std::string type_text(const KeySchema& key) {
+    const auto integers = [&] {
+        return range(std::to_string(key.least), std::to_string(key.most));
+    };
+    switch (key.type) {
+        case KeyType::name:
+            return "name: 1 to 63 letters, digits, `.`, `_`, `-`";
+        case KeyType::interface:
+            return "interface name";
+        case KeyType::interfaces:
+            return "array of " + integers() + " interface names";
+        case KeyType::integer:
+        case KeyType::port:
+            return "integer, " + integers();
+        case KeyType::boolean:
+            return key.later_choices.empty() ? "boolean" : "`false`";
+        case KeyType::seconds:
+            return "duration, " + range(duration_text(key.least), duration_text(key.most));
+        case KeyType::choice:
+            return words(key.choices);
+        case KeyType::address:
+            return "IPv4 or IPv6 address";
+        case KeyType::prefix:
+            return "IPv4 or IPv6 address, with or without a prefix length";
+        case KeyType::table:
+        case KeyType::tables:
+        case KeyType::later:
+            break;
+    }
+    return "table";
+}
+
+bool is_prose(const KeySchema& key) {
+    return key.fallback.find(' ') != std::string_view::npos;
+}
+
+std::string fallback_text(const KeySchema& key) {
+    if (key.required) return "required";
+    if (is_prose(key)) return std::string(key.fallback);
+    const bool is_string = key.type == KeyType::choice || key.type == KeyType::seconds;
+    const std::string quote = is_string ? "\"" : "";
+    return "`" + quote + std::string(key.fallback) + quote + "`";
+}
+
+std::string table_text(const TableSchema& table) {
+    const std::string path(table.path);
+    std::string text =
+        "\n## `" + (table.repeated ? "[[" + path + "]]" : "[" + path + "]") + "`\n\n";
+    text +=
+        std::string(table.meaning) + "\n\n| key | value | default | meaning |\n|---|---|---|---|\n";
+    for (const KeySchema& key : table.keys) {
+        if (key.meaning.empty()) continue;
+        text += "| `" + std::string(key.key) + "` | " + type_text(key) + " | " +
+                fallback_text(key) + " | " + std::string(key.meaning) + " |\n";
+    }
+    return text;
+}
+
+// What a reader of the design may look for in vain.
+std::string later_text() {
+    std::string text =
+        "\n## Known, but not supported by this version\n\nThese are refused with a message that "
+        "says so.\n\n";
+    for (const TableSchema& table : config_schema()) {
+        const std::string prefix = table.path.empty() ? "" : std::string(table.path) + '.';
+        for (const KeySchema& key : table.keys) {
+            const std::string name = "- `" + prefix + std::string(key.key) + "`";
+            if (key.type == KeyType::later) text += name + "\n";
+            if (key.type == KeyType::port) text += name + " as a range or `\"any\"`\n";
+            if (key.type == KeyType::boolean && !key.later_choices.empty())
+                text += name + " = `true`\n";
+            if (key.type == KeyType::choice && !key.later_choices.empty())
+                text += name + " = " + words(key.later_choices) + "\n";
+        }
+    }
+    return text;
+}
+
+}  // namespace
+
+std::string config_reference() {
+    std::string text =
+        "# Configuration reference\n\n"
+        "<!-- Generated: build/release/bin/config_reference > docs/reference/configuration.md "
+        "-->\n\n"
+        "`/etc/bascule/bascule.toml`, then `/etc/bascule/conf.d/*.toml` in the order of their "
+        "names, "
+        "in [TOML](https://toml.io). The `[[...]]` tables of all files are taken together; a key "
+        "of "
+        "`[node]` or `[log]` may be set in one file only. `bascule check` reports every error of "
+        "every file with its place.\n";
+    for (const TableSchema& table : config_schema())
+        if (!table.path.empty()) text += table_text(table);
+    return text + later_text();
+}
+
+}  // namespace bascule::model

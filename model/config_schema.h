@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every key of the configuration: its type, default, range and meaning. The reader checks files
+// against it and docs/reference/configuration.md is printed from it, so neither can drift.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace bascule::model {
+
+enum class KeyType {
+    name,       // 1..63 of A-Z a-z 0-9 . _ -
+    interface,  // a Linux interface name
+    interfaces,
+    integer,
+    port,  // an integer; ranges are known, but not supported by this version
+    boolean,
+    seconds,  // a duration, in whole seconds
+    choice,
+    address,
+    prefix,  // an address, with or without a prefix length
+    table,
+    tables,
+    later,  // known, but not supported by this version
+};
+
+struct KeySchema {
+    std::string_view key;
+    KeyType type;
+    std::string_view meaning = {};
+    bool required = false;
+    std::string_view fallback = {};  // default as written in a file, without quotes; or in prose
+    std::int64_t least = 0;          // integer; seconds
+    std::int64_t most = 0;
+    std::span<const std::string_view> choices = {};        // choice
+    std::span<const std::string_view> later_choices = {};  // known, but not supported yet
+};
+
+struct TableSchema {
+    std::string_view path;  // "service.backend"; empty: the file itself
+    bool repeated;          // [[...]]
+    std::string_view meaning;
+    std::span<const KeySchema> keys;
+};
+
+std::span<const TableSchema> config_schema();
+
+// Both are for names that stand in the schema; others are a bug and throw std::logic_error.
+const TableSchema& table_schema(std::string_view path);
+const KeySchema& key_schema(const TableSchema& table, std::string_view key);
+
+// docs/reference/configuration.md.
+std::string config_reference();
+
+}  // namespace bascule::model

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/plan.h"
+
+#include <algorithm>
+#include <bitset>
+#include <deque>
+#include <set>
+
+#include "bpf/contract.h"
+#include "model/maglev.h"
+
+namespace bascule::model {
+namespace {
+
+constexpr std::uint16_t service_slots = BSC_MAX_SERVICES;      // 0 ..
+constexpr std::uint16_t backend_slots = BSC_MAX_BACKENDS - 1;  // 1 ..
+constexpr std::uint16_t vip_ids = BSC_MAX_VIPS;                // 1 ..
+
+std::uint8_t next_generation(std::uint8_t generation) {
+    return generation == 255 ? 1 : static_cast<std::uint8_t>(generation + 1);
+}
+
+bool takes_new_flows(const DesiredBackend& backend) {
+    return backend.weight > 0 && backend.up && backend.next_hop.has_value();
+}
+
+std::string excess(std::size_t wanted, std::string_view what, std::size_t limit) {
+    return std::to_string(wanted) + ' ' + std::string(what) + ", more than the " +
+           std::to_string(limit) + " of the data plane";
+}
+
+// Desired with every key once, in the order of the first mention.
+struct Wanted {
+    struct Service {
+        const DesiredService* service;
+        std::vector<const DesiredBackend*> backends;
+        std::set<BackendKey> keys;
+    };
+    std::vector<Service> services;
+    std::set<ServiceKey> keys;
+    std::vector<Address> vips;
+    std::set<Address> vip_set;
+    std::size_t backends = 0;
+};
+
+Wanted without_duplicates(const Desired& desired) {
+    Wanted wanted;
+    const auto want_vip = [&](const Address& vip) {
+        if (wanted.vip_set.insert(vip).second) wanted.vips.push_back(vip);
+    };
+    std::for_each(desired.vips.begin(), desired.vips.end(), want_vip);
+    for (const DesiredService& service : desired.services) {
+        if (!wanted.keys.insert(service.key).second) continue;
+        want_vip(service.key.vip);
+        Wanted::Service& kept = wanted.services.emplace_back(Wanted::Service{&service, {}, {}});
+        for (const DesiredBackend& backend : service.backends)
+            if (kept.keys.insert(backend.key).second) kept.backends.push_back(&backend);
+        wanted.backends += kept.backends.size();
+    }
+    return wanted;
+}
+
+// The free slots in the order in which they are given away.
+class FreeBackendSlots {
+public:
+    // The first `needed` of them; there are as many.
+    FreeBackendSlots(const Tables& before, const Tables& now, std::size_t needed) {
+        if (needed == 0) return;
+        const std::uint8_t oldest = oldest_generation(now, before);
+        std::vector<Candidate> found;
+        for (std::uint16_t slot = 1; slot <= backend_slots; ++slot) {
+            if (now.backends.contains(slot)) continue;
+            const auto retired = now.retired_generations.find(slot);
+            const std::uint8_t last =
+                retired == now.retired_generations.end() ? std::uint8_t{0} : retired->second;
+            const int wear = last == 0 ? 0 : 1 + static_cast<std::uint8_t>(last - oldest);
+            found.push_back({before.backends.contains(slot), wear, slot, next_generation(last)});
+        }
+        const auto end = found.begin() + static_cast<std::ptrdiff_t>(needed);
+        std::partial_sort(found.begin(), end, found.end());
+        candidates_.assign(found.begin(), end);
+    }
+
+    struct Grant {
+        std::uint16_t slot;
+        std::uint8_t generation;
+    };
+    // At most as often as was said to be needed.
+    Grant take() {
+        const Candidate first = candidates_.front();
+        candidates_.pop_front();
+        return {first.slot, first.generation};
+    }
+
+private:
+    struct Candidate {
+        bool freed_by_this_plan;
+        int wear;
+        std::uint16_t slot;
+        std::uint8_t generation;
+
+        auto operator<=>(const Candidate&) const = default;
+    };
+
+    // Generations go round, so "oldest" is the one after the widest stretch that no slot has.
+    static std::uint8_t oldest_generation(const Tables& now, const Tables& before) {
+        std::bitset<256> seen;
+        for (const auto& [slot, generation] : now.retired_generations)
+            if (!before.backends.contains(slot)) seen.set(generation);
+        seen.reset(0);
+        std::uint8_t oldest = 1;
+        int widest = -1;
+        int gap = 0;
+        // Twice around, so that a stretch across the end is counted whole.
+        for (int step = 1; step < 512; ++step) {
+            const auto generation = static_cast<std::uint8_t>(step % 256);
+            if (!seen[generation]) {
+                ++gap;
+                continue;
+            }
+            if (gap > widest && step >= 256) {
+                widest = gap;
+                oldest = generation;
+            }
+            gap = 0;
+        }
+        return oldest;
+    }
+
+    std::deque<Candidate> candidates_;
+};
+
+// A free number from `first`, `count` in all: the next one above the highest that stood before, so
+// that a number rests before it names something else; one freed by this plan only for want of
+// others.
+template <typename Value>
+std::uint16_t free_number(const std::map<std::uint16_t, Value>& before,
+                          const std::map<std::uint16_t, Value>& now, std::uint16_t first,
+                          std::uint16_t count) {
+    const unsigned start = before.empty() ? 0 : before.rbegin()->first - first + 1U;
+    const auto number = [&](unsigned i) {
+        return static_cast<std::uint16_t>(first + (start + i) % count);
+    };
+    for (unsigned i = 0; i < count; ++i)
+        if (!now.contains(number(i)) && !before.contains(number(i))) return number(i);
+    for (unsigned i = 0; i < count; ++i)
+        if (!now.contains(number(i))) return number(i);
+    return first;  // not reached: limits are checked before any number is given
+}
+
+class Planner {
+public:
+    Planner(const Tables& before, const Wanted& wanted) : before_(before), wanted_(wanted) {
+        result_.after = before;
+        for (const auto& [slot, service] : before.services)
+            slot_of_.emplace(service.key, slot);
+        for (const auto& [slot, backend] : before.backends)
+            standing_[backend.service].emplace(backend.key, slot);
+    }
+
+    Plan run() {
+        remove_services();
+        remove_strays();
+        remove_vips();
+        const std::size_t needed = new_backends();
+        if (backend_slots - now().backends.size() < needed) remove_backends_early();
+        FreeBackendSlots free(before_, now(), needed);
+        add_vips();
+        for (const Wanted::Service& wanted : wanted_.services)
+            bring_to(wanted, free);
+        return std::move(result_);
+    }
+
+private:
+    using SlotOf = std::map<BackendKey, std::uint16_t>;
+
+    const Tables& now() const { return result_.after; }
+
+    void write(Write write) {
+        record(result_.after, write);
+        result_.writes.push_back(std::move(write));
+    }
+
+    std::optional<std::uint16_t> slot_of(const ServiceKey& key) const {
+        const auto found = slot_of_.find(key);
+        if (found == slot_of_.end()) return {};
+        return found->second;
+    }
+
+    // What is left of the backends that stood before.
+    SlotOf& standing(const Wanted::Service& wanted) {
+        const auto slot = slot_of(wanted.service->key);
+        return slot ? standing_[*slot] : none_;
+    }
+
+    void clear_backend(std::uint16_t slot) {
+        write(ClearBackend{slot, now().backends.at(slot).generation});
+    }
+
+    void set_ring(std::uint16_t service, Ring ring) {
+        const auto stands = now().rings.find(service);
+        const bool same = stands == now().rings.end() ? ring.empty() : stands->second == ring;
+        if (!same) write(SetRing{service, std::move(ring)});
+    }
+
+    void remove_services() {
+        for (const auto& [slot, service] : before_.services) {
+            if (wanted_.keys.contains(service.key)) continue;
+            write(WithdrawService{slot, service.key});
+            set_ring(slot, {});
+            clear_backends_not_in({}, standing_[slot]);
+            write(ClearService{slot});
+        }
+    }
+
+    // What an earlier process left half done belongs to no service.
+    void remove_strays() {
+        for (const auto& [slot, ring] : before_.rings)
+            if (!before_.services.contains(slot)) set_ring(slot, {});
+        for (auto& [service, backends] : standing_)
+            if (!before_.services.contains(service)) clear_backends_not_in({}, backends);
+    }
+
+    // Services on them are gone by now.
+    void remove_vips() {
+        for (const auto& [id, address] : before_.vips)
+            if (!wanted_.vip_set.contains(address)) write(RemoveVip{id, address});
+    }
+
+    void add_vips() {
+        std::set<Address> standing;
+        for (const auto& [id, address] : now().vips)
+            standing.insert(address);
+        for (const Address& address : wanted_.vips)
+            if (!standing.contains(address))
+                write(SetVip{free_number(before_.vips, now().vips, 1, vip_ids), address});
+    }
+
+    std::size_t new_backends() {
+        std::size_t count = 0;
+        for (const Wanted::Service& wanted : wanted_.services)
+            for (const BackendKey& key : wanted.keys)
+                count += standing(wanted).contains(key) ? 0 : 1;
+        return count;
+    }
+
+    // Too few free slots to set the new backends beside the old ones: the old ones go first, and
+    // those that stay carry the service meanwhile.
+    void remove_backends_early() {
+        for (const Wanted::Service& wanted : wanted_.services) {
+            SlotOf& slots = standing(wanted);
+            const bool any_leaves = std::any_of(slots.begin(), slots.end(), [&](const auto& b) {
+                return !wanted.keys.contains(b.first);
+            });
+            if (!any_leaves) continue;
+            // A backend that is not usable as it stands gets no place before its entry is set.
+            set_ring(*slot_of(wanted.service->key),
+                     ring_of(wanted, slots, [&](std::uint16_t backend) {
+                         const TableBackend& entry = now().backends.at(backend);
+                         return entry.up && entry.next_hop.has_value();
+                     }));
+            clear_backends_not_in(wanted.keys, slots);
+        }
+    }
+
+    void clear_backends_not_in(const std::set<BackendKey>& keep, SlotOf& slots) {
+        for (const auto& [key, slot] : slots)
+            if (!keep.contains(key)) clear_backend(slot);
+        std::erase_if(slots, [&](const auto& b) { return !keep.contains(b.first); });
+    }
+
+    template <typename Usable>
+    static Ring ring_of(const Wanted::Service& wanted, const SlotOf& slots, Usable usable) {
+        std::vector<RingMember> members;
+        for (const DesiredBackend* backend : wanted.backends) {
+            const auto slot = slots.find(backend->key);
+            if (slot == slots.end() || !takes_new_flows(*backend) || !usable(slot->second))
+                continue;
+            members.push_back({backend->key, backend->weight, slot->second});
+        }
+        return build_ring(std::move(members), wanted.service->ring_size);
+    }
+
+    // One service: its entry, what its new ring will point at, the ring, then what the old ring
+    // pointed at; and only then its key, when it is new.
+    void bring_to(const Wanted::Service& wanted, FreeBackendSlots& free) {
+        const auto standing_slot = slot_of(wanted.service->key);
+        const std::uint16_t slot = set_service(*wanted.service, standing_slot);
+        SlotOf& old = standing(wanted);
+        SlotOf slots = old;
+        for (const DesiredBackend* backend : wanted.backends) {
+            const auto found = slots.find(backend->key);
+            if (found == slots.end())
+                slots.emplace(backend->key, add_backend(slot, *backend, free));
+            else if (takes_new_flows(*backend))
+                change_backend(found->second, *backend);
+        }
+        set_ring(slot, ring_of(wanted, slots, [](std::uint16_t) { return true; }));
+        for (const DesiredBackend* backend : wanted.backends)
+            change_backend(slots.at(backend->key), *backend);
+        clear_backends_not_in(wanted.keys, old);
+        if (!standing_slot) write(PublishService{slot, wanted.service->key});
+    }
+
+    std::uint16_t set_service(const DesiredService& desired,
+                              std::optional<std::uint16_t> standing) {
+        const TableService entry{desired.key, desired.limits, desired.affinity, desired.unknown};
+        const std::uint16_t slot =
+            standing ? *standing : free_number(before_.services, now().services, 0, service_slots);
+        if (!standing || now().services.at(slot) != entry)
+            write(SetService{slot, entry, !standing.has_value()});
+        return slot;
+    }
+
+    std::uint16_t add_backend(std::uint16_t service, const DesiredBackend& desired,
+                              FreeBackendSlots& free) {
+        const auto [slot, generation] = free.take();
+        write(SetBackend{
+            slot, {service, desired.key, generation, desired.up, desired.next_hop}, true});
+        return slot;
+    }
+
+    void change_backend(std::uint16_t slot, const DesiredBackend& desired) {
+        TableBackend entry = now().backends.at(slot);
+        entry.up = desired.up;
+        entry.next_hop = desired.next_hop;
+        if (entry != now().backends.at(slot)) write(SetBackend{slot, entry, false});
+    }
+
+    const Tables& before_;
+    const Wanted& wanted_;
+    std::map<ServiceKey, std::uint16_t> slot_of_;
+    std::map<std::uint16_t, SlotOf> standing_;  // by service slot
+    SlotOf none_;                               // of a service that did not stand
+    Plan result_;
+};
+
+struct Record {
+    Tables& tables;
+
+    void operator()(const SetVip& w) const { tables.vips[w.id] = w.address; }
+    void operator()(const RemoveVip& w) const { tables.vips.erase(w.id); }
+    void operator()(const SetService& w) const { tables.services[w.slot] = w.service; }
+    void operator()(const PublishService&) const {}
+    void operator()(const WithdrawService&) const {}
+    void operator()(const ClearService& w) const { tables.services.erase(w.slot); }
+    void operator()(const SetBackend& w) const {
+        tables.backends[w.slot] = w.backend;
+        tables.retired_generations.erase(w.slot);
+    }
+    void operator()(const ClearBackend& w) const {
+        tables.backends.erase(w.slot);
+        tables.retired_generations[w.slot] = w.generation;
+    }
+    void operator()(const SetRing& w) const {
+        if (w.ring.empty())
+            tables.rings.erase(w.service);
+        else
+            tables.rings[w.service] = w.ring;
+    }
+};
+
+}  // namespace
+
+void record(Tables& tables, const Write& write) {
+    std::visit(Record{tables}, write);
+}
+
+Result<Plan> plan(const Tables& now, const Desired& want) {
+    const Wanted wanted = without_duplicates(want);
+    if (wanted.vips.size() > vip_ids) return failure(excess(wanted.vips.size(), "VIPs", vip_ids));
+    if (wanted.services.size() > service_slots)
+        return failure(excess(wanted.services.size(), "services", service_slots));
+    if (wanted.backends > backend_slots)
+        return failure(excess(wanted.backends, "backends", backend_slots));
+    return Planner(now, wanted).run();
+}
+
+}  // namespace bascule::model

@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+#include <string>
+
+#include "bpf/contract.h"
+#include "model/maglev.h"
+
+namespace bascule::model {
+namespace {
+
+Address v4(unsigned a, unsigned b) {
+    return Address::v4({10, 9, static_cast<std::uint8_t>(a), static_cast<std::uint8_t>(b)});
+}
+
+NextHop hop(unsigned n) {
+    return {Mac::from_word(0x0200'0000'0000u + n), 3};
+}
+
+DesiredBackend backend(unsigned n, std::uint32_t weight = 100) {
+    return {{v4(n >> 8, n & 255), 80}, weight, true, hop(n)};
+}
+
+DesiredService service(std::uint16_t port, std::vector<DesiredBackend> backends) {
+    DesiredService one;
+    one.key = {v4(255, 1), port, Protocol::tcp};
+    one.limits = {Seconds(60), Seconds(3600), Seconds(60)};
+    one.ring_size = 101;
+    one.backends = std::move(backends);
+    return one;
+}
+
+Desired desired(std::vector<DesiredService> services) {
+    return {{v4(255, 1)}, std::move(services)};
+}
+
+Plan planned(const Tables& now, const Desired& want) {
+    auto result = plan(now, want);
+    EXPECT_TRUE(result) << result.error().text();
+    return std::move(*result);
+}
+
+template <typename W>
+std::vector<W> writes_of(const Plan& p) {
+    std::vector<W> found;
+    for (const Write& write : p.writes)
+        if (const W* w = std::get_if<W>(&write)) found.push_back(*w);
+    return found;
+}
+
+// The tables as a packet meets them, kept by a few lines that share nothing with the planner, with
+// the rules that hold after every single write.
+class Machine {
+public:
+    void operator()(const SetVip& w) {
+        ASSERT_FALSE(vips.contains(w.id)) << "VIP id given twice";
+        ASSERT_GE(w.id, 1);
+        vips[w.id] = w.address;
+    }
+    void operator()(const RemoveVip& w) {
+        ASSERT_EQ(vips.at(w.id), w.address);
+        for (const auto& [key, slot] : published)
+            ASSERT_NE(key.vip, w.address);
+        vips.erase(w.id);
+    }
+    void operator()(const SetService& w) {
+        if (w.fresh)
+            ASSERT_FALSE(services.contains(w.slot));
+        else
+            ASSERT_EQ(services.at(w.slot).key, w.service.key);
+        services[w.slot] = w.service;
+    }
+    void operator()(const PublishService& w) {
+        ASSERT_FALSE(published.contains(w.key));
+        ASSERT_EQ(services.at(w.slot).key, w.key);
+        const bool vip_stands = std::any_of(vips.begin(), vips.end(),
+                                            [&](const auto& v) { return v.second == w.key.vip; });
+        ASSERT_TRUE(vip_stands);
+        published[w.key] = w.slot;
+    }
+    void operator()(const WithdrawService& w) {
+        ASSERT_EQ(published.at(w.key), w.slot);
+        published.erase(w.key);
+    }
+    void operator()(const ClearService& w) {
+        for (const auto& [key, slot] : published)
+            ASSERT_NE(slot, w.slot);
+        ASSERT_FALSE(rings.contains(w.slot));
+        for (const auto& [slot, b] : backends)
+            ASSERT_NE(b.service, w.slot);
+        ASSERT_EQ(services.erase(w.slot), 1u);
+    }
+    void operator()(const SetBackend& w) {
+        ASSERT_GE(w.slot, 1);
+        ASSERT_LT(w.slot, BSC_MAX_BACKENDS);
+        ASSERT_NE(w.backend.generation, 0);
+        ASSERT_TRUE(services.contains(w.backend.service));
+        const auto stands = backends.find(w.slot);
+        ASSERT_EQ(w.fresh, stands == backends.end());
+        if (w.fresh) {
+            const unsigned last = generations[w.slot];
+            ASSERT_EQ(w.backend.generation, last == 255 ? 1 : last + 1);
+        } else {
+            ASSERT_EQ(stands->second.key, w.backend.key);
+            ASSERT_EQ(stands->second.service, w.backend.service);
+            ASSERT_EQ(stands->second.generation, w.backend.generation);
+            ASSERT_NE(stands->second, w.backend) << "a write for nothing";
+        }
+        backends[w.slot] = w.backend;
+    }
+    void operator()(const ClearBackend& w) {
+        ASSERT_EQ(backends.at(w.slot).generation, w.generation);
+        generations[w.slot] = w.generation;
+        backends.erase(w.slot);
+    }
+    void operator()(const SetRing& w) {
+        ASSERT_TRUE(services.contains(w.service));
+        const auto stands = rings.find(w.service);
+        ASSERT_NE(stands == rings.end() ? Ring{} : stands->second, w.ring) << "a write for nothing";
+        if (w.ring.empty())
+            rings.erase(w.service);
+        else
+            rings[w.service] = w.ring;
+        leads_to[w.service] = {w.ring.begin(), w.ring.end()};
+    }
+
+    void check() const {
+        for (const auto& [key, slot] : published)
+            ASSERT_EQ(services.at(slot).key, key);
+        for (const auto& [service, slots] : leads_to) {
+            for (const std::uint16_t slot : slots) {
+                ASSERT_TRUE(backends.contains(slot)) << "ring leads to a free slot";
+                const TableBackend& b = backends.at(slot);
+                ASSERT_EQ(b.service, service) << "ring leads to a stranger";
+                ASSERT_TRUE(b.up && b.next_hop) << "ring leads to a backend that cannot serve";
+            }
+        }
+    }
+
+    void run(const Plan& p) {
+        for (const Write& write : p.writes) {
+            std::visit(*this, write);
+            check();
+            if (testing::Test::HasFatalFailure()) return;
+        }
+        ASSERT_EQ(services, p.after.services);
+        ASSERT_EQ(backends, p.after.backends);
+        ASSERT_EQ(rings, p.after.rings);
+        ASSERT_EQ(vips, p.after.vips);
+        ASSERT_EQ(published.size(), services.size());
+    }
+
+    std::map<std::uint16_t, TableService> services;
+    std::map<std::uint16_t, TableBackend> backends;
+    std::map<std::uint16_t, Ring> rings;
+    std::map<std::uint16_t, std::set<std::uint16_t>> leads_to;  // what is in a ring
+    std::map<std::uint16_t, Address> vips;
+    std::map<ServiceKey, std::uint16_t> published;
+    std::map<std::uint16_t, unsigned> generations;
+};
+
+void expect_serves(const Tables& tables, const Desired& want) {
+    ASSERT_EQ(tables.services.size(), want.services.size());
+    std::size_t backends = 0;
+    for (const DesiredService& service : want.services) {
+        const auto found = std::find_if(tables.services.begin(), tables.services.end(),
+                                        [&](const auto& s) { return s.second.key == service.key; });
+        ASSERT_NE(found, tables.services.end());
+        EXPECT_EQ(found->second.limits, service.limits);
+        EXPECT_EQ(found->second.unknown, service.unknown);
+        std::vector<RingMember> members;
+        for (const DesiredBackend& backend : service.backends) {
+            ++backends;
+            const auto entry =
+                std::find_if(tables.backends.begin(), tables.backends.end(), [&](const auto& b) {
+                    return b.second.service == found->first && b.second.key == backend.key;
+                });
+            ASSERT_NE(entry, tables.backends.end());
+            EXPECT_EQ(entry->second.up, backend.up);
+            EXPECT_EQ(entry->second.next_hop, backend.next_hop);
+            if (backend.up && backend.next_hop)
+                members.push_back({backend.key, backend.weight, entry->first});
+        }
+        const auto ring = tables.rings.find(found->first);
+        EXPECT_EQ(ring == tables.rings.end() ? Ring{} : ring->second,
+                  build_ring(members, service.ring_size));
+    }
+    EXPECT_EQ(tables.backends.size(), backends);
+}
+
+Desired random_desired(std::mt19937& random, unsigned max_services, unsigned max_backends) {
+    const auto below = [&](unsigned n) { return static_cast<unsigned>(random() % n); };
+    Desired want;
+    for (unsigned v = 1; v <= 4; ++v)
+        if (below(3) != 0)
+            want.vips.push_back(v == 4 ? Address::parse("2001:db8::4").value() : v4(255, v));
+    if (want.vips.empty()) return want;
+    std::set<ServiceKey> keys;
+    for (unsigned s = below(max_services + 1); s > 0; --s) {
+        DesiredService one = service(static_cast<std::uint16_t>(80 + below(4)), {});
+        one.key.vip = want.vips[below(static_cast<unsigned>(want.vips.size()))];
+        one.key.protocol = below(2) != 0 ? Protocol::udp : Protocol::tcp;
+        one.limits.established = Seconds(60 * (1 + below(2)));
+        one.unknown = below(4) == 0 ? Unknown::drop : Unknown::rehash;
+        if (!keys.insert(one.key).second) continue;
+        std::set<unsigned> chosen;
+        for (unsigned b = below(max_backends + 1); b > 0; --b) {
+            const unsigned n = 1 + below(2 * max_backends);
+            if (!chosen.insert(n).second) continue;
+            DesiredBackend entry = backend(n, below(5) == 0 ? 0 : 50 * (1 + below(3)));
+            entry.up = below(5) != 0;
+            if (below(6) == 0) entry.next_hop.reset();
+            if (below(6) == 0) entry.next_hop = hop(1000 + n);
+            one.backends.push_back(entry);
+        }
+        want.services.push_back(std::move(one));
+    }
+    return want;
+}
+
+TEST(PlanProperty, EveryPrefixOfEveryPlanIsSafe) {
+    for (unsigned seed = 1; seed <= 10; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        std::mt19937 random(seed);
+        Machine machine;
+        Tables now;
+        for (int step = 0; step < 40; ++step) {
+            const Desired want = random_desired(random, 8, 8);
+            const Plan p = planned(now, want);
+            machine.run(p);
+            expect_serves(p.after, want);
+            if (testing::Test::HasFailure()) return;
+            EXPECT_TRUE(planned(p.after, want).writes.empty()) << "the same again is nothing to do";
+            now = p.after;
+        }
+    }
+}
+
+// Few slots that never served, so that freed ones are given away again and again.
+TEST(PlanProperty, ReuseOfWornSlotsIsSafe) {
+    std::mt19937 random(5);
+    Machine machine;
+    Tables now;
+    for (std::uint16_t slot = 30; slot < BSC_MAX_BACKENDS; ++slot) {
+        now.retired_generations[slot] = 100;
+        machine.generations[slot] = 100;
+    }
+    std::uint8_t highest = 0;
+    for (int step = 0; step < 200; ++step) {
+        const Plan p = planned(now, random_desired(random, 5, 5));
+        machine.run(p);
+        if (testing::Test::HasFailure()) return;
+        for (const SetBackend& set : writes_of<SetBackend>(p))
+            if (set.slot < 30) highest = std::max(highest, set.backend.generation);
+        now = p.after;
+    }
+    EXPECT_GT(highest, 3) << "the slots were used more than once";
+}
+
+TEST(PlanProperty, RecordTellsWhatStandsAfterwards) {
+    std::mt19937 random(99);
+    Tables now;
+    for (int step = 0; step < 30; ++step) {
+        const Plan p = planned(now, random_desired(random, 6, 6));
+        for (const Write& write : p.writes)
+            record(now, write);
+        EXPECT_EQ(now, p.after);
+    }
+}
+
+TEST(Plan, NewServiceIsPublishedLast) {
+    const Plan p = planned({}, desired({service(80, {backend(1), backend(2)})}));
+    ASSERT_EQ(p.writes.size(), 6u);
+    EXPECT_TRUE(std::holds_alternative<SetVip>(p.writes[0]));
+    EXPECT_TRUE(std::get<SetService>(p.writes[1]).fresh);
+    EXPECT_TRUE(std::get<SetBackend>(p.writes[2]).fresh);
+    EXPECT_TRUE(std::get<SetBackend>(p.writes[3]).fresh);
+    EXPECT_TRUE(std::holds_alternative<SetRing>(p.writes[4]));
+    EXPECT_TRUE(std::holds_alternative<PublishService>(p.writes[5]));
+    EXPECT_FALSE(p.after.backends.contains(0)) << "slot 0 means none";
+}
+
+TEST(Plan, RemovedServiceIsWithdrawnFirst) {
+    const Plan p = planned(planned({}, desired({service(80, {backend(1)})})).after, {});
+    ASSERT_EQ(p.writes.size(), 5u);
+    EXPECT_TRUE(std::holds_alternative<WithdrawService>(p.writes[0]));
+    EXPECT_EQ(p.writes[1], Write(SetRing{0, {}}));
+    EXPECT_EQ(p.writes[2], Write(ClearBackend{1, 1}));
+    EXPECT_EQ(p.writes[3], Write(ClearService{0}));
+    EXPECT_EQ(p.writes[4], Write(RemoveVip{1, v4(255, 1)}));
+    EXPECT_EQ(p.after.retired_generations.at(1), 1);
+}
+
+TEST(Plan, ChangeOfWeightIsOneRing) {
+    const Tables now = planned({}, desired({service(80, {backend(1), backend(2)})})).after;
+    const Plan p = planned(now, desired({service(80, {backend(1), backend(2, 50)})}));
+    ASSERT_EQ(p.writes.size(), 1u);
+    EXPECT_TRUE(std::holds_alternative<SetRing>(p.writes[0]));
+}
+
+TEST(Plan, WeightZeroLeavesTheBackendForItsSessions) {
+    const Tables now = planned({}, desired({service(80, {backend(1), backend(2)})})).after;
+    const Plan p = planned(now, desired({service(80, {backend(1), backend(2, 0)})}));
+    ASSERT_EQ(p.writes.size(), 1u);
+    EXPECT_TRUE(p.after.backends.at(2).up);
+    const Ring& ring = p.after.rings.at(0);
+    EXPECT_EQ(std::count(ring.begin(), ring.end(), 2), 0);
+}
+
+TEST(Plan, BackendGoingDownLeavesTheRingFirst) {
+    const Tables now = planned({}, desired({service(80, {backend(1), backend(2)})})).after;
+    DesiredBackend down = backend(2);
+    down.up = false;
+    const Plan p = planned(now, desired({service(80, {backend(1), down})}));
+    ASSERT_EQ(p.writes.size(), 2u);
+    EXPECT_TRUE(std::holds_alternative<SetRing>(p.writes[0]));
+    EXPECT_FALSE(std::get<SetBackend>(p.writes[1]).backend.up);
+    EXPECT_FALSE(std::get<SetBackend>(p.writes[1]).fresh);
+
+    const Plan back = planned(p.after, desired({service(80, {backend(1), backend(2)})}));
+    ASSERT_EQ(back.writes.size(), 2u);
+    EXPECT_TRUE(std::get<SetBackend>(back.writes[0]).backend.up);
+    EXPECT_TRUE(std::holds_alternative<SetRing>(back.writes[1]));
+    EXPECT_EQ(back.after, now) << "same slot, same generation";
+}
+
+TEST(Plan, NewMacIsOneBackend) {
+    const Tables now = planned({}, desired({service(80, {backend(1), backend(2)})})).after;
+    DesiredBackend moved = backend(2);
+    moved.next_hop = hop(77);
+    const Plan p = planned(now, desired({service(80, {backend(1), moved})}));
+    ASSERT_EQ(p.writes.size(), 1u);
+    EXPECT_EQ(std::get<SetBackend>(p.writes[0]).backend.next_hop, hop(77));
+}
+
+TEST(Plan, ReplacedBackendStandsBeforeTheOldOneGoes) {
+    const Tables now = planned({}, desired({service(80, {backend(1)})})).after;
+    const Plan p = planned(now, desired({service(80, {backend(2)})}));
+    ASSERT_EQ(p.writes.size(), 3u);
+    EXPECT_EQ(std::get<SetBackend>(p.writes[0]).slot, 2);
+    EXPECT_TRUE(std::holds_alternative<SetRing>(p.writes[1]));
+    EXPECT_EQ(p.writes[2], Write(ClearBackend{1, 1}));
+}
+
+TEST(Plan, OtherKeyIsAnotherSlot) {
+    const Tables now = planned({}, desired({service(80, {backend(1)})})).after;
+    const Plan p = planned(now, desired({service(81, {backend(1)})}));
+    EXPECT_EQ(writes_of<SetService>(p).at(0).slot, 1);
+    EXPECT_EQ(writes_of<SetBackend>(p).at(0).slot, 2) << "not the slot whose sessions still age";
+}
+
+TEST(Plan, NeverUsedSlotsComeFirstThenTheLeastWorn) {
+    Tables now;
+    for (std::uint16_t slot = 1; slot < BSC_MAX_BACKENDS; ++slot)
+        now.retired_generations[slot] = 9;
+    now.retired_generations.erase(500);
+    now.retired_generations[600] = 8;
+    const auto first =
+        writes_of<SetBackend>(planned(now, desired({service(80, {backend(1), backend(2)})})));
+    EXPECT_EQ(first.at(0).slot, 500);
+    EXPECT_EQ(first.at(0).backend.generation, 1);
+    EXPECT_EQ(first.at(1).slot, 600);
+    EXPECT_EQ(first.at(1).backend.generation, 9);
+}
+
+TEST(Plan, GenerationsGoRound) {
+    Tables now;
+    for (std::uint16_t slot = 1; slot < BSC_MAX_BACKENDS; ++slot)
+        now.retired_generations[slot] = slot < 100 ? 2 : 255;
+    const auto set = writes_of<SetBackend>(planned(now, desired({service(80, {backend(1)})})));
+    EXPECT_EQ(set.at(0).slot, 100) << "255 is older than 2 when nothing lies between";
+    EXPECT_EQ(set.at(0).backend.generation, 1) << "0 is no generation";
+}
+
+TEST(Plan, SameKeyTwiceCountsOnce) {
+    Desired want = desired({service(80, {backend(1), backend(1, 7)}), service(80, {backend(2)})});
+    want.vips.push_back(want.vips.front());
+    const Plan p = planned({}, want);
+    EXPECT_EQ(p.after.vips.size(), 1u);
+    EXPECT_EQ(p.after.services.size(), 1u);
+    ASSERT_EQ(p.after.backends.size(), 1u);
+    EXPECT_EQ(p.after.backends.at(1).key, backend(1).key);
+}
+
+TEST(Plan, WhatBelongsToNoServiceIsTakenAway) {
+    Tables now;
+    now.rings[4] = Ring(101, 9);
+    now.backends[9] = {4, backend(1).key, 3, true, hop(1)};
+    const Plan p = planned(now, {});
+    ASSERT_EQ(p.writes.size(), 2u);
+    EXPECT_EQ(p.writes[0], Write(SetRing{4, {}}));
+    EXPECT_EQ(p.writes[1], Write(ClearBackend{9, 3}));
+}
+
+TEST(Plan, FullTableIsReplacedWhole) {
+    std::vector<DesiredBackend> old_ones;
+    std::vector<DesiredBackend> new_ones;
+    for (unsigned n = 1; n < BSC_MAX_BACKENDS; ++n) {
+        old_ones.push_back(backend(n));
+        new_ones.push_back(backend(n + 20'000));
+    }
+    new_ones.front() = old_ones.front();
+    Machine machine;
+    const Plan first = planned({}, desired({service(80, old_ones)}));
+    Desired want = desired({service(80, new_ones)});
+    const Plan second = planned(first.after, want);
+    // Checking the rings after each of 16,383 writes takes long; the state at the end is enough.
+    for (const Plan* p : {&first, &second})
+        for (const Write& write : p->writes) {
+            std::visit(machine, write);
+            ASSERT_FALSE(HasFatalFailure());
+        }
+    machine.check();
+    EXPECT_EQ(machine.backends, second.after.backends);
+    EXPECT_EQ(writes_of<SetRing>(second).at(0).ring, Ring(101, 1)) << "who stays serves meanwhile";
+    EXPECT_TRUE(planned(second.after, want).writes.empty());
+}
+
+TEST(Plan, LimitsAreNamed) {
+    std::vector<DesiredBackend> backends;
+    for (unsigned n = 1; n <= BSC_MAX_BACKENDS; ++n)
+        backends.push_back(backend(n));
+    const auto too_many = plan({}, desired({service(80, backends)}));
+    ASSERT_FALSE(too_many);
+    EXPECT_EQ(too_many.error().text(), "16384 backends, more than the 16383 of the data plane");
+
+    Desired vips;
+    for (unsigned n = 0; n <= BSC_MAX_VIPS; ++n)
+        vips.vips.push_back(v4(n >> 8, n & 255));
+    EXPECT_EQ(plan({}, vips).error().text(), "257 VIPs, more than the 256 of the data plane");
+    vips.vips.pop_back();
+    EXPECT_TRUE(plan({}, vips));
+
+    Desired services;
+    for (unsigned n = 0; n <= BSC_MAX_SERVICES; ++n)
+        services.services.push_back(service(static_cast<std::uint16_t>(n + 1), {}));
+    EXPECT_EQ(plan({}, services).error().text(),
+              "1025 services, more than the 1024 of the data plane");
+    services.services.pop_back();
+    EXPECT_TRUE(plan({}, services));
+}
+
+TEST(Plan, FullServicesAndVipsAreReplacedWhole) {
+    Desired before;
+    Desired after;
+    for (unsigned n = 0; n < BSC_MAX_VIPS; ++n) {
+        before.vips.push_back(v4(1, n));
+        after.vips.push_back(v4(2, n));
+    }
+    for (unsigned n = 0; n < BSC_MAX_SERVICES; ++n) {
+        before.services.push_back(service(static_cast<std::uint16_t>(n + 1), {}));
+        before.services.back().key.vip = before.vips[n % BSC_MAX_VIPS];
+        after.services.push_back(before.services.back());
+        after.services.back().key.vip = after.vips[n % BSC_MAX_VIPS];
+    }
+    Machine machine;
+    const Plan first = planned({}, before);
+    machine.run(first);
+    machine.run(planned(first.after, after));
+}
+
+TEST(Keys, PrintAsTheOperatorWritesThem) {
+    EXPECT_EQ((ServiceKey{v4(0, 100), 80, Protocol::tcp}).to_string(), "10.9.0.100:80/tcp");
+    EXPECT_EQ((ServiceKey{Address::parse("2001:db8::1").value(), 53, Protocol::udp}).to_string(),
+              "[2001:db8::1]:53/udp");
+    EXPECT_EQ((BackendKey{v4(0, 21), 8080}).to_string(), "10.9.0.21:8080");
+}
+
+}  // namespace
+}  // namespace bascule::model
