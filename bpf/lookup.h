@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where a VIP and a service stand in their tables, and the words they are found by. Pure; compiled
+ * for BPF (which reads) and for user space (which writes). Not keyed: what stands in these tables
+ * is the operator's choice, not a stranger's.
+ */
+#ifndef BASCULE_BPF_LOOKUP_H
+#define BASCULE_BPF_LOOKUP_H
+
+#include "atomics.h"
+#include "contract.h"
+
+#ifdef __cplusplus
+#pragma GCC system_header /* C casts and conversions */
+#endif
+
+/* A VIP stands in its bucket or in the next one, wherever there is room. */
+#define BSC_VIP_PROBES 2
+
+BSC_INLINE __u32 bsc_vip_bucket_of(__u64 be_address0, __u64 be_address1)
+{
+    __u64 hash = (be_address0 ^ (be_address1 * 0x9e3779b97f4a7c15ULL)) * 0xd6e8feb86659fd93ULL;
+
+    return hash >> 54; /* 10 bits: BSC_VIP_BUCKETS */
+}
+BSC_ASSERT(BSC_VIP_BUCKETS == 1 << 10, "bsc_vip_bucket_of");
+
+/* `low`: the IPv4 VIP as on the wire, or the id of the IPv6 VIP. */
+BSC_INLINE __u64 bsc_service_key(__u32 low, __u16 be_port, int udp, int ipv6)
+{
+    return low | (__u64)be_port << 32 | (udp ? BSC_SERVICE_WORD_UDP : 0) |
+           (ipv6 ? BSC_SERVICE_WORD_IPV6 : 0) | BSC_SERVICE_WORD_USED;
+}
+
+BSC_INLINE __u32 bsc_service_bucket_of(__u64 key)
+{
+    return ((key & BSC_SERVICE_WORD_KEY_MASK) * 0x9e3779b97f4a7c15ULL) >> 54; /* 10 bits */
+}
+BSC_ASSERT(BSC_SERVICE_BUCKETS == 1 << 10, "bsc_service_bucket_of");
+
+#endif
