@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash completion for bascule(1). Names of backends and services come from the running daemon.
+
+# Values of one member of the indented JSON that the command prints; nothing without a daemon.
+_bascule_ask() {
+    local member=$1
+    shift
+    bascule "$@" "${dir[@]}" --timeout 1 --json 2>/dev/null |
+        sed -n "s/^      \"$member\": \"\\([A-Za-z0-9_.:/-]*\\)\",\\{0,1\\}\$/\\1/p"
+}
+
+_bascule() {
+    local cur prev words cword
+    _init_completion || return
+
+    local dir=() command="" object="" i
+    for ((i = 1; i < cword; i++)); do
+        case ${words[i]} in
+            --runtime-dir)
+                dir=(--runtime-dir "${words[i + 1]}")
+                ((i++))
+                ;;
+            --timeout | --service | --backend | --source | --state | --limit | --bpffs) ((i++)) ;;
+            -*) ;;
+            *) if [[ -z $command ]]; then command=${words[i]}; elif [[ -z $object ]]; then object=${words[i]}; fi ;;
+        esac
+    done
+
+    local names=""
+    case $prev in
+        --runtime-dir | --bpffs) _filedir -d && return ;;
+        --timeout | --limit | --source) return ;;
+        --state) names="embryonic adopted closing established" ;;
+        --service) names=$(_bascule_ask name show services) ;;
+        --backend) names=$(_bascule_ask id show backends) ;;
+    esac
+    if [[ -n $names || $prev == --service || $prev == --backend ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")
+        return
+    fi
+
+    if [[ $cur == -* ]]; then
+        names="--json --runtime-dir --timeout --help"
+        case "$command $object" in
+            "status " | "show drops") names+=" --all" ;;
+            "show backends") names+=" --service" ;;
+            "show sessions") names+=" --service --backend --source --state --limit" ;;
+            weight*) names+=" --reset" ;;
+            "detach ") names+=" --bpffs" ;;
+            " ") names+=" --version" ;;
+        esac
+    else
+        case "$command $object" in
+            " ") names="check detach drain enable reload show status version weight" ;;
+            "show ") names="services backends sessions drops" ;;
+            "drain " | "enable " | "weight ") names=$(_bascule_ask id show backends) ;;
+            "check ") _filedir toml && return ;;
+        esac
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")
+}
+complete -F _bascule bascule

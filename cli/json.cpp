@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/json.h"
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+
+#include "cli/names.h"
+
+namespace bascule::cli {
+
+namespace {
+
+template <typename Texts>
+Json texts(const Texts& from) {
+    Json list = Json::array();
+    for (const auto& text : from)
+        list.push_back(text);
+    return list;
+}
+
+// An empty text says that it is not known.
+Json text_or_null(const std::string& text) {
+    return text.empty() ? Json() : Json(text);
+}
+
+Json json_of(const control::Counter& counter) {
+    return {{"name", counter.name()}, {"meaning", counter.meaning()}, {"count", counter.count()}};
+}
+
+Json json_of(const control::Traffic& traffic) {
+    return {{"packets", traffic.packets()},
+            {"bytes", traffic.bytes()},
+            {"new_sessions", traffic.new_sessions()}};
+}
+
+Json json_of(const control::ReloadOutcome& outcome) {
+    return {{"time", outcome.unix_seconds()},
+            {"ok", outcome.ok()},
+            {"message", outcome.message()},
+            {"details", texts(outcome.details())}};
+}
+
+Json json_of(const control::Interface& interface) {
+    bool attached = interface.attached();
+    return {{"name", interface.name()},
+            {"ifindex", interface.ifindex()},
+            {"attached", attached},
+            {"mode", attached ? Json(name_of(interface.mode())) : Json()},
+            {"adopted", interface.adopted()},
+            {"driver", text_or_null(interface.driver())},
+            {"warning", text_or_null(interface.warning())},
+            {"mac", text_or_null(interface.mac())},
+            {"link_up", interface.link_up()},
+            {"mtu", interface.mtu()}};
+}
+
+Json json_of(const control::Vip& vip) {
+    return {{"address", vip.address()},
+            {"interface", vip.interface()},
+            {"held", vip.held()},
+            {"problem", text_or_null(vip.problem())}};
+}
+
+Json json_of(const control::SessionCounts& counts) {
+    return {{"embryonic", counts.embryonic()},     {"adopted", counts.adopted()},
+            {"closing", counts.closing()},         {"established", counts.established()},
+            {"from_peer", counts.from_peer()},     {"expired", counts.expired()},
+            {"capacity_v4", counts.capacity_v4()}, {"capacity_v6", counts.capacity_v6()},
+            {"used_v4", counts.used_v4()},         {"used_v6", counts.used_v6()}};
+}
+
+Json json_of(const control::Degradation& degradation) {
+    return {{"what", degradation.what()}, {"mend", text_or_null(degradation.mend())}};
+}
+
+Json json_of(const control::Service& service) {
+    return {{"name", service.name()},         {"vip", service.vip()},
+            {"port", service.port()},         {"protocol", name_of(service.protocol())},
+            {"mode", service.mode()},         {"affinity", service.affinity()},
+            {"unknown", service.unknown()},   {"ring_size", service.ring_size()},
+            {"backends", service.backends()}, {"backends_up", service.backends_up()},
+            {"sessions", service.sessions()}, {"traffic", json_of(service.traffic())}};
+}
+
+Json json_of(const control::OperatorWord& word) {
+    return {{"drained", word.drained()},
+            {"weight", word.has_weight() ? Json(word.weight()) : Json()},
+            {"time", word.unix_seconds() > 0 ? Json(word.unix_seconds()) : Json()}};
+}
+
+Json json_of(const control::Backend& backend) {
+    return {{"id", full_name(backend)},
+            {"service", backend.service()},
+            {"name", backend.name()},
+            {"address", backend.address()},
+            {"port", backend.port()},
+            {"state", name_of(backend.state())},
+            {"reason", text_or_null(backend.reason())},
+            {"weight", backend.weight()},
+            {"file_weight", backend.file_weight()},
+            {"operator", backend.has_word() ? json_of(backend.word()) : Json()},
+            {"mac", text_or_null(backend.mac())},
+            {"interface", text_or_null(backend.interface())},
+            {"sessions", backend.sessions()},
+            {"ring_slots", backend.ring_slots()},
+            {"ring_size", backend.ring_size()},
+            {"traffic", json_of(backend.traffic())}};
+}
+
+Json json_of(const control::Session& session) {
+    return {{"source", session.source()},
+            {"source_port", session.source_port()},
+            {"vip", session.vip()},
+            {"port", session.port()},
+            {"protocol", name_of(session.protocol())},
+            {"service", session.service()},
+            {"backend", text_or_null(session.backend())},
+            {"state", name_of(session.state())},
+            {"origin", session.from_peer() ? "peer" : "here"},
+            {"idle_seconds", session.idle_seconds()}};
+}
+
+template <typename Items>
+Json list_of(const Items& items) {
+    Json list = Json::array();
+    for (const auto& item : items)
+        list.push_back(json_of(item));
+    return list;
+}
+
+void fill(Json& document, const control::Status& status) {
+    document["degraded"] = !status.degradations().empty();
+    document["degradations"] = list_of(status.degradations());
+    document["version"] = status.version();
+    document["node"] = status.node();
+    document["pid"] = status.pid();
+    document["uptime_seconds"] = status.uptime_seconds();
+    document["adopted"] = status.adopted();
+    document["bpffs"] = status.bpffs();
+    document["config"] = {
+        {"files", texts(status.config_files())},
+        {"hash", status.config_hash()},
+        {"last_reload", status.has_last_reload() ? json_of(status.last_reload()) : Json()}};
+    document["interfaces"] = list_of(status.interfaces());
+    document["vips"] = list_of(status.vips());
+    document["services"] = {{"total", status.services()},
+                            {"without_backend", status.services_without_backend()}};
+    document["backends"] = {{"total", status.backends()},
+                            {"up", status.backends_up()},
+                            {"operator_words", status.operator_words()}};
+    document["sessions"] = json_of(status.sessions());
+    document["deltas"] = {{"read", status.deltas_read()}, {"lost", status.deltas_lost()}};
+    document["counters"] = list_of(status.counters());
+}
+
+void fill(Json& document, const control::Reloaded& reloaded) {
+    document["changed"] = reloaded.changed();
+    document["writes"] = reloaded.writes();
+    document["changes"] = texts(reloaded.changes());
+    document["warnings"] = texts(reloaded.warnings());
+    document["hash"] = reloaded.config_hash();
+}
+
+void fill(Json& document, const control::Failure& failure) {
+    document["error"] = {{"code", name_of(failure.code())},
+                         {"message", failure.message()},
+                         {"details", texts(failure.details())}};
+}
+
+// Takes ":<number>" from the front of `text`.
+std::optional<std::uint32_t> take_number(std::string_view& text) {
+    std::uint32_t number = 0;
+    if (!text.starts_with(':')) return std::nullopt;
+    auto [end, code] = std::from_chars(text.data() + 1, text.data() + text.size(), number);
+    if (code != std::errc()) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    return number;
+}
+
+// "file:line:column: message"; the file's name may hold colons itself.
+std::optional<Json> json_of_diagnostic(std::string_view text) {
+    for (std::size_t at = text.find(':'); at != std::string_view::npos;
+         at = text.find(':', at + 1)) {
+        std::string_view rest = text.substr(at);
+        auto line = take_number(rest);
+        auto column = line ? take_number(rest) : std::nullopt;
+        if (!column || !rest.starts_with(": ")) continue;
+        return Json{{"file", text.substr(0, at)},
+                    {"line", *line},
+                    {"column", *column},
+                    {"message", rest.substr(2)}};
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+Json json_head(std::string_view command, bool ok) {
+    return {{"schema", kSchema}, {"command", command}, {"ok", ok}};
+}
+
+Json to_json(std::string_view command, const control::Response& response) {
+    Json document = json_head(command, !response.has_failure());
+    switch (response.result_case()) {
+        case control::Response::kFailure:
+            fill(document, response.failure());
+            break;
+        case control::Response::kStatus:
+            fill(document, response.status());
+            break;
+        case control::Response::kReloaded:
+            fill(document, response.reloaded());
+            break;
+        case control::Response::kServices:
+            document["services"] = list_of(response.services().services());
+            break;
+        case control::Response::kBackends:
+            document["backends"] = list_of(response.backends().backends());
+            break;
+        case control::Response::kSessions:
+            document["matched"] = response.sessions().matched();
+            document["sessions"] = list_of(response.sessions().sessions());
+            break;
+        case control::Response::kDrops:
+            document["drops"] = list_of(response.drops().drops());
+            document["events"] = list_of(response.drops().events());
+            break;
+        case control::Response::kBackendChanged:
+            document["changed"] = response.backend_changed().changed();
+            document["note"] = text_or_null(response.backend_changed().note());
+            document["backend"] = json_of(response.backend_changed().backend());
+            break;
+        case control::Response::kDetached:
+            document["interfaces"] = texts(response.detached().interfaces());
+            document["vips"] = texts(response.detached().vips());
+            break;
+        case control::Response::RESULT_NOT_SET:
+            return json_failure(command, "failed", "the daemon's answer is empty");
+    }
+    return document;
+}
+
+Json json_failure(std::string_view command, std::string_view code, std::string_view message) {
+    Json document = json_head(command, false);
+    document["error"] = {{"code", code}, {"message", message}, {"details", Json::array()}};
+    return document;
+}
+
+Json json_check(std::string_view file, bool valid, const std::vector<std::string>& lines) {
+    Json document = json_head("check", valid);
+    document["file"] = file;
+    document["errors"] = Json::array();
+    document["output"] = Json::array();
+    for (const auto& line : lines) {
+        if (auto diagnostic = json_of_diagnostic(line)) {
+            document["errors"].push_back(*std::move(diagnostic));
+        } else {
+            document["output"].push_back(line);
+        }
+    }
+    return document;
+}
+
+std::string to_text(const Json& document) {
+    return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace bascule::cli

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/names.h"
+
+#include <fmt/format.h>
+
+namespace bascule::cli {
+
+namespace {
+
+// "BACKEND_UP" with prefix "BACKEND_" is "up".
+std::string word(std::string_view symbol, std::string_view prefix, int number) {
+    if (!symbol.starts_with(prefix)) return fmt::format("unknown-{}", number);
+    std::string result(symbol.substr(prefix.size()));
+    for (char& c : result) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return result;
+}
+
+}  // namespace
+
+std::string name_of(control::Protocol value) {
+    return word(control::Protocol_Name(value), "PROTOCOL_", value);
+}
+std::string name_of(control::BackendState value) {
+    return word(control::BackendState_Name(value), "BACKEND_", value);
+}
+std::string name_of(control::SessionState value) {
+    return word(control::SessionState_Name(value), "SESSION_", value);
+}
+std::string name_of(control::Interface::Mode value) {
+    return word(control::Interface::Mode_Name(value), "MODE_", value);
+}
+std::string name_of(control::Failure::Code value) {
+    return word(control::Failure::Code_Name(value), "FAILURE_", value);
+}
+
+std::optional<control::SessionState> session_state(std::string_view name) {
+    for (int i = control::SessionState_MIN; i <= control::SessionState_MAX; ++i) {
+        auto state = static_cast<control::SessionState>(i);
+        if (control::SessionState_IsValid(i) && name_of(state) == name) return state;
+    }
+    return std::nullopt;
+}
+
+std::string full_name(const control::Backend& backend) {
+    return backend.service() + "/" + backend.name();
+}
+
+std::string endpoint(std::string_view address, unsigned port) {
+    bool v6 = address.find(':') != std::string_view::npos;
+    return v6 ? fmt::format("[{}]:{}", address, port) : fmt::format("{}:{}", address, port);
+}
+
+}  // namespace bascule::cli

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line as values.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "control/control.pb.h"
+
+namespace bascule::cli {
+
+// What is asked of a running daemon.
+struct Ask {
+    control::Request request;
+};
+// The daemon if there is one, else its program.
+struct Detach {
+    std::string bpffs;
+};
+struct Check {
+    std::string file;
+};
+struct Version {};
+
+struct Options {
+    std::string runtime_dir = "/run/bascule";
+    double timeout_seconds = 30;
+    bool json = false;
+    bool all = false;     // drops, status: counters that are 0 too
+    std::string command;  // as JSON has it: "status", "show sessions"
+    std::variant<Version, Check, Detach, Ask> task;
+};
+
+// Nothing when the program is to end with `exit_code`: help was given, or the usage was wrong and
+// has been explained.
+std::optional<Options> parse_options(int argc, char** argv, int& exit_code);
+
+}  // namespace bascule::cli

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/render_status.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "cli/names.h"
+#include "cli/table.h"
+
+namespace bascule::cli {
+
+namespace {
+
+// Lines with a label in front of the first one of its kind.
+class Sheet {
+public:
+    explicit Sheet(bool colours) : colours_(colours) {}
+
+    void line(std::string_view label, std::string_view text) {
+        std::string shown(label == last_ ? "" : label);
+        last_ = label;
+        shown.resize(15, ' ');
+        text_ += paint(shown, Colour::dim, colours_);
+        text_ += text;
+        text_ += '\n';
+    }
+    const std::string& text() const { return text_; }
+
+private:
+    bool colours_;
+    std::string last_;
+    std::string text_;
+};
+
+std::string headline(const control::Status& status, const Screen& screen) {
+    int problems = status.degradations_size();
+    std::string verdict =
+        problems == 0
+            ? paint("all is well", Colour::green, screen.colours)
+            : paint(fmt::format("DEGRADED: {}", counted(static_cast<std::uint64_t>(problems),
+                                                        "problem", "problems")),
+                    Colour::red, screen.colours);
+    return fmt::format("{}  {}  basculed {}, pid {}, up {}\n",
+                       paint(harmless(status.node()), Colour::bold, screen.colours), verdict,
+                       harmless(status.version()), status.pid(),
+                       short_duration(status.uptime_seconds()));
+}
+
+std::string problems(const control::Status& status, const Screen& screen) {
+    std::string text;
+    for (const auto& degradation : status.degradations()) {
+        text += paint("  ! ", Colour::red, screen.colours) + harmless(degradation.what()) + "\n";
+        if (!degradation.mend().empty()) text += "    -> " + harmless(degradation.mend()) + "\n";
+    }
+    return text;
+}
+
+std::string moment(std::uint64_t unix_seconds, std::time_t now) {
+    auto then = static_cast<std::time_t>(unix_seconds);
+    std::string text = fmt::format("{:%Y-%m-%d %H:%M:%S %Z}", fmt::localtime(then));
+    if (now < then) return text;
+    return fmt::format("{} ({} ago)", text, short_duration(static_cast<std::uint64_t>(now - then)));
+}
+
+void configuration(Sheet& sheet, const control::Status& status, const Screen& screen) {
+    for (const auto& file : status.config_files())
+        sheet.line("Configuration", harmless(file));
+    sheet.line("Configuration", "hash " + harmless(status.config_hash()).substr(0, 16));
+    if (!status.has_last_reload()) return;
+    const auto& reload = status.last_reload();
+    std::string when = moment(reload.unix_seconds(), screen.now);
+    if (reload.ok()) {
+        sheet.line("Last reload", fmt::format("{}: applied", when));
+        return;
+    }
+    sheet.line("Last reload",
+               fmt::format("{}: {}", when, paint("REFUSED", Colour::red, screen.colours)));
+    sheet.line("Last reload", "  " + harmless(reload.message()));
+    for (const auto& detail : reload.details())
+        sheet.line("Last reload", "  " + harmless(detail));
+}
+
+void interface_lines(Sheet& sheet, const control::Interface& interface, const Screen& screen) {
+    std::string text = harmless(interface.name()) + "  ";
+    if (!interface.attached()) {
+        text += paint("XDP NOT ATTACHED", Colour::red, screen.colours);
+    } else {
+        bool native = interface.mode() == control::Interface::MODE_NATIVE;
+        text += paint(name_of(interface.mode()) + " XDP", native ? Colour::green : Colour::yellow,
+                      screen.colours);
+        if (interface.adopted()) text += ", adopted";
+    }
+    text +=
+        interface.link_up() ? ", link up" : ", " + paint("LINK DOWN", Colour::red, screen.colours);
+    if (!interface.driver().empty()) text += ", driver " + harmless(interface.driver());
+    if (interface.mtu() > 0) text += fmt::format(", mtu {}", interface.mtu());
+    if (!interface.mac().empty()) text += ", " + harmless(interface.mac());
+    sheet.line("Interface", text);
+    if (!interface.warning().empty()) {
+        sheet.line("Interface", "  " + harmless(interface.warning()));
+    }
+}
+
+void vip_lines(Sheet& sheet, const control::Vip& vip, const Screen& screen) {
+    sheet.line("VIP",
+               fmt::format("{} on {}  {}", harmless(vip.address()), harmless(vip.interface()),
+                           vip.held() ? paint("held here", Colour::green, screen.colours)
+                                      : paint("NOT HELD", Colour::red, screen.colours)));
+    if (!vip.problem().empty()) sheet.line("VIP", "  " + harmless(vip.problem()));
+}
+
+// "12.3k of 1.00M (1.2%)"
+std::string filling(const char* family, std::uint64_t used, std::uint64_t capacity) {
+    return fmt::format("{} {} of {} ({})", family, short_count(used), short_count(capacity),
+                       short_share(used, capacity));
+}
+
+void session_lines(Sheet& sheet, const control::Status& status) {
+    const auto& counts = status.sessions();
+    std::string text = fmt::format("{} established, {} closing, {} embryonic, {} adopted",
+                                   short_count(counts.established()), short_count(counts.closing()),
+                                   short_count(counts.embryonic()), short_count(counts.adopted()));
+    if (counts.from_peer() > 0) {
+        text += fmt::format(", of them {} from a peer", short_count(counts.from_peer()));
+    }
+    sheet.line("Sessions", text);
+    if (counts.used_v4() + counts.used_v6() > 0) {
+        sheet.line("Sessions", filling("IPv4", counts.used_v4(), counts.capacity_v4()) + ", " +
+                                   filling("IPv6", counts.used_v6(), counts.capacity_v6()));
+    } else {
+        sheet.line("Sessions",
+                   fmt::format("room for {} IPv4 and {} IPv6", short_count(counts.capacity_v4()),
+                               short_count(counts.capacity_v6())));
+    }
+    sheet.line("Deltas", fmt::format("{} read, {} lost", short_count(status.deltas_read()),
+                                     short_count(status.deltas_lost())));
+}
+
+void service_lines(Sheet& sheet, const control::Status& status, const Screen& screen) {
+    std::string services = short_count(status.services());
+    if (status.services_without_backend() > 0) {
+        services +=
+            ", " + paint(fmt::format("{} WITHOUT A BACKEND", status.services_without_backend()),
+                         Colour::red, screen.colours);
+    }
+    sheet.line("Services", services);
+    bool whole = status.backends_up() == status.backends();
+    std::string backends =
+        paint(fmt::format("{} of {} up", status.backends_up(), status.backends()),
+              whole ? Colour::green : Colour::yellow, screen.colours);
+    if (status.operator_words() > 0) {
+        backends += fmt::format(", {} under the operator's word", status.operator_words());
+    }
+    sheet.line("Backends", backends);
+}
+
+}  // namespace
+
+std::string render_status(const control::Status& status, const Screen& screen) {
+    Sheet sheet(screen.colours);
+    configuration(sheet, status, screen);
+    sheet.line("Data plane", harmless(status.bpffs()) +
+                                 (status.adopted() ? ", adopted from an earlier process" : ""));
+    for (const auto& interface : status.interfaces())
+        interface_lines(sheet, interface, screen);
+    for (const auto& vip : status.vips())
+        vip_lines(sheet, vip, screen);
+    service_lines(sheet, status, screen);
+    session_lines(sheet, status);
+    for (const auto& counter : status.counters()) {
+        if (counter.count() == 0 && !screen.all) continue;
+        sheet.line("Counted", fmt::format("{}  {} ({})", short_count(counter.count()),
+                                          harmless(counter.name()), harmless(counter.meaning())));
+    }
+    std::string wrong = problems(status, screen);
+    return headline(status, screen) + wrong + "\n" + sheet.text();
+}
+
+}  // namespace bascule::cli
