@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers to the operator's command: from the daemon's values to the control protocol's messages.
+// Thread: control.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+
+#include "control/control.pb.h"
+#include "node/daemon.h"
+
+namespace bascule::node {
+
+class Answers {
+public:
+    // `end` is called once a detach is done: the daemon stops after the answer has gone out.
+    Answers(Daemon& daemon, std::function<void()> end) : daemon_(daemon), end_(std::move(end)) {}
+
+    boost::asio::awaitable<control::Response> answer(control::Request request);
+
+private:
+    control::Response status() const;
+    control::Response services() const;
+    control::Response backends(const control::ShowBackendsRequest& ask) const;
+    control::Response sessions(const control::ShowSessionsRequest& ask) const;
+    control::Response drops() const;
+    control::Response drain(const control::BackendRequest& ask);
+    control::Response enable(const control::BackendRequest& ask);
+    control::Response set_weight(const control::SetWeightRequest& ask);
+    control::Response change(const std::string& backend,
+                             const std::function<void(OperatorWord&)>& edit);
+    boost::asio::awaitable<control::Response> reload();
+    control::Response detach();
+
+    Daemon& daemon_;
+    std::function<void()> end_;
+};
+
+}  // namespace bascule::node

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/config_diff.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "node/state.h"
+
+namespace bascule::node {
+
+namespace {
+
+constexpr std::size_t most_lines = 100;
+
+template <typename List, typename Same>
+auto find(const List& list, Same same) {
+    const auto found = std::find_if(list.begin(), list.end(), same);
+    return found == list.end() ? nullptr : &*found;
+}
+
+void describe_backends(const model::ServiceConfig& from, const model::ServiceConfig& to,
+                       std::vector<std::string>& lines) {
+    for (const auto& old : from.backends)
+        if (!find(to.backends, [&](const auto& other) { return other.name == old.name; }))
+            lines.push_back(fmt::format("backend {}/{} removed", from.name, old.name));
+    for (const auto& now : to.backends) {
+        const auto* old =
+            find(from.backends, [&](const auto& other) { return other.name == now.name; });
+        if (!old) {
+            lines.push_back(fmt::format("backend {}/{} added", to.name, now.name));
+            continue;
+        }
+        if (key_of(*old) != key_of(now))
+            lines.push_back(fmt::format("address of {}/{}: {} -> {}", to.name, now.name,
+                                        key_of(*old).to_string(), key_of(now).to_string()));
+        if (old->weight != now.weight)
+            lines.push_back(fmt::format("weight of {}/{}: {} -> {}", to.name, now.name, old->weight,
+                                        now.weight));
+    }
+}
+
+void describe_services(const model::Config& from, const model::Config& to,
+                       std::vector<std::string>& lines) {
+    for (const auto& old : from.services)
+        if (!find(to.services, [&](const auto& other) { return other.name == old.name; }))
+            lines.push_back(fmt::format("service {} removed", old.name));
+    for (const auto& now : to.services) {
+        const auto* old =
+            find(from.services, [&](const auto& other) { return other.name == now.name; });
+        if (!old) {
+            lines.push_back(fmt::format("service {} added", now.name));
+            continue;
+        }
+        if (key_of(*old) != key_of(now))
+            lines.push_back(fmt::format("service {}: {} -> {}", now.name, key_of(*old).to_string(),
+                                        key_of(now).to_string()));
+        if (old->limits != now.limits || old->affinity != now.affinity ||
+            old->unknown != now.unknown || old->ring_size != now.ring_size)
+            lines.push_back(fmt::format("settings of service {} changed", now.name));
+        describe_backends(*old, now, lines);
+    }
+}
+
+void describe_interfaces(const model::NodeConfig& from, const model::NodeConfig& to,
+                         std::vector<std::string>& lines) {
+    for (const auto& name : from.interfaces)
+        if (!find(to.interfaces, [&](const auto& other) { return other == name; }))
+            lines.push_back(fmt::format("interface {} removed", name));
+    for (const auto& name : to.interfaces)
+        if (!find(from.interfaces, [&](const auto& other) { return other == name; }))
+            lines.push_back(fmt::format("interface {} added", name));
+}
+
+void describe_vips(const model::Config& from, const model::Config& to,
+                   std::vector<std::string>& lines) {
+    for (const auto& vip : from.vips)
+        if (!find(to.vips, [&](const auto& other) { return other == vip; }))
+            lines.push_back(
+                fmt::format("VIP {} on {} removed", vip.address.to_string(), vip.interface));
+    for (const auto& vip : to.vips)
+        if (!find(from.vips, [&](const auto& other) { return other == vip; }))
+            lines.push_back(
+                fmt::format("VIP {} on {} added", vip.address.to_string(), vip.interface));
+}
+
+}  // namespace
+
+std::vector<std::string> describe_changes(const model::Config& from, const model::Config& to) {
+    std::vector<std::string> lines;
+    describe_interfaces(from.node, to.node, lines);
+    describe_vips(from, to, lines);
+    describe_services(from, to, lines);
+    if (from.log != to.log) lines.emplace_back("log level changed");
+    if (from.node.name != to.node.name) lines.emplace_back("name of the node changed");
+    if (lines.size() > most_lines) {
+        const std::size_t more = lines.size() - most_lines;
+        lines.resize(most_lines);
+        lines.push_back(fmt::format("... and {} more", more));
+    }
+    return lines;
+}
+
+}  // namespace bascule::node

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration's files on disk: the main one and conf.d/*.toml beside it, in name order.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+
+namespace bascule::node {
+
+struct LoadedConfig {
+    model::ParsedConfig parsed;
+    std::vector<std::string> files;  // in the order in which they were merged
+    std::string hash;                // SHA-256 over names and texts, in hex
+};
+
+// Reads and parses. A file that cannot be read whole, is larger than 16 MiB or is no file comes as
+// a diagnostic like what is wrong with a file's text.
+LoadedConfig load_config(const std::string& main_file);
+
+}  // namespace bascule::node

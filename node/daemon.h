@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon of a node: starts the parts, joins them, and carries out what changes.
+//
+// Every change goes one way: configuration, operator's word or neighbour -> State -> desired ->
+// plan -> tables. Thread: control.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataplane/dataplane.h"
+#include "node/config_files.h"
+#include "node/links.h"
+#include "node/neighbours.h"
+#include "node/session_worker.h"
+#include "node/state.h"
+#include "node/vip_keeper.h"
+
+namespace bascule::node {
+
+struct Options {
+    std::string config = "/etc/bascule/bascule.toml";
+    std::string runtime_dir = "/run/bascule";
+    std::string bpffs = "/sys/fs/bpf/bascule";
+    std::string state_dir = "/var/lib/bascule";
+};
+
+struct ReloadReport {
+    enum class Outcome { applied, refused, failed, busy };
+    Outcome outcome = Outcome::applied;
+    std::string message;               // why not
+    std::vector<std::string> details;  // "file:line:column: message"
+    std::vector<std::string> changes;  // in words
+    std::size_t writes = 0;            // to the tables
+    std::int64_t unix_seconds = 0;
+};
+
+// What a detach took away.
+struct Detached {
+    std::vector<std::string> interfaces;
+    std::vector<std::string> vips;
+};
+
+class Daemon {
+public:
+    Daemon(boost::asio::io_context& io, Options options);
+    ~Daemon();
+
+    // Takes up the work, adopting what an earlier daemon left. When it fails and there was nothing
+    // to adopt, all that it had set up is taken away again; what was adopted stays as it ran.
+    boost::asio::awaitable<Result<void>> start(LoadedConfig loaded);
+
+    // Reads the files again: applied whole, or refused whole. While one runs, another is `busy`.
+    boost::asio::awaitable<ReloadReport> reload();
+    // As reload(); while one runs, another follows it. For signals, which nobody waits for.
+    void request_reload();
+
+    // What the operator says of a backend. Kept on disk before it counts.
+    Result<void> say(const BackendName& backend, const OperatorWord& word);
+
+    // VIPs, programs, pins: all away. The daemon is of no use afterwards.
+    Result<Detached> detach();
+    // The same of a daemon that is not running.
+    static Result<Detached> detach_dead(const std::string& bpffs);
+
+    // ---- for answers ----
+    const Options& options() const { return options_; }
+    const State& state() const { return *state_; }
+    const dataplane::Dataplane& dataplane() const { return *dataplane_; }
+    dataplane::Dataplane& dataplane() { return *dataplane_; }
+    const VipKeeper& vips() const { return *vips_; }
+    const LinkWatch& links() const { return *links_; }
+    const NeighbourWatch& neighbours() const { return *neighbours_; }
+    const SessionReport& sessions() const { return session_report_; }
+    const LoadedConfig& loaded() const { return loaded_; }
+    const std::optional<ReloadReport>& last_reload() const { return last_reload_; }
+    std::chrono::seconds uptime() const;
+    bool running() const { return dataplane_ != nullptr && worker_ != nullptr; }
+    // Interfaces of the configuration that carry no program, and why.
+    const std::map<std::string, std::string>& attach_problems() const { return attach_problems_; }
+
+private:
+    // start, step by step
+    boost::asio::awaitable<Result<void>> take_up(const model::Config& config);
+    Result<void> open_parts(const model::Config& config);
+    Result<void> open_dataplane(const model::Config& config);
+    Result<void> check_interfaces(const model::Config& config);
+    boost::asio::awaitable<void> await_neighbours(model::Config config);
+    Result<void> attach_all(const model::Config& config);
+    Result<void> attach(const std::string& interface, model::XdpMode mode);
+    Result<void> drop_stale_vips(const model::Config& config);
+    void undo_start(const model::Config& config);
+
+    // Makes the tables what this configuration and all else ask for; how many writes it took.
+    Result<std::size_t> converge(const model::Config& config);
+    void on_neighbours(const std::vector<NeighbourState>& changes);
+    void on_link(const LinkChange& change);
+    void restore_interface(const std::string& name);
+    void set_log_level(model::LogLevel level);
+
+    // reload, step by step (reload.cpp)
+    boost::asio::awaitable<ReloadReport> reload_now();
+    boost::asio::awaitable<Result<void>> clear_the_way(const model::Config& before,
+                                                       const model::Config& next);
+    Result<std::size_t> switch_to(const model::Config& before, const model::Config& next);
+    Result<std::size_t> try_switch(const model::Config& from, const model::Config& to);
+
+    boost::asio::io_context& io_;
+    Options options_;
+    std::chrono::steady_clock::time_point started_;
+    LoadedConfig loaded_;  // what runs
+    std::unique_ptr<State> state_;
+    std::unique_ptr<dataplane::Dataplane> dataplane_;
+    std::unique_ptr<LinkWatch> links_;
+    std::unique_ptr<NeighbourWatch> neighbours_;
+    std::unique_ptr<VipKeeper> vips_;
+    std::unique_ptr<SessionWorker> worker_;
+    SessionReport session_report_;
+    std::optional<ReloadReport> last_reload_;
+    std::map<std::string, std::string> attach_problems_;
+    bool reloading_ = false;
+    bool reload_again_ = false;
+};
+
+}  // namespace bascule::node

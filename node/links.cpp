@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/links.h"
+
+#include <linux/ethtool.h>
+#include <linux/if_arp.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace bascule::node {
+namespace {
+
+std::optional<Link> parse_link(const nlmsghdr& header) {
+    const auto info = fixed_part<ifinfomsg>(header);
+    const auto attributes = NetlinkAttributes::parse(header, sizeof(ifinfomsg));
+    // Bridges send messages of a family of their own, about ports instead of links.
+    if (!info || !attributes || info->ifi_family != AF_UNSPEC) return std::nullopt;
+    Link link;
+    link.ifindex = static_cast<std::uint32_t>(info->ifi_index);
+    link.name = attributes->text(IFLA_IFNAME).value_or("");
+    link.mac = attributes->mac(IFLA_ADDRESS).value_or(Mac{});
+    link.mtu = attributes->u32(IFLA_MTU).value_or(0);
+    link.up = (info->ifi_flags & IFF_UP) != 0;
+    link.carrier = link.up && attributes->u8(IFLA_CARRIER).value_or(0) != 0;
+    link.ethernet = info->ifi_type == ARPHRD_ETHER;
+    if (const auto nested = attributes->bytes(IFLA_LINKINFO)) {
+        const auto more = NetlinkAttributes::parse_nested(*nested);
+        if (more) link.kind = more->text(IFLA_INFO_KIND).value_or("");
+    }
+    return link;
+}
+
+NetlinkResult<Link> query_link(NetlinkRequests& requests, const NetlinkMessage& request) {
+    std::optional<Link> found;
+    auto answer = requests.query(request, [&](const nlmsghdr& header) {
+        if (header.nlmsg_type == RTM_NEWLINK) found = parse_link(header);
+    });
+    if (!answer) return tl::unexpected(std::move(answer.error()));
+    if (!found) return tl::unexpected(NetlinkError{EBADMSG, "the kernel's answer makes no sense"});
+    return *std::move(found);
+}
+
+NetlinkResult<Link> query_name(NetlinkRequests& requests, const std::string& name) {
+    // The kernel's own word for a name that cannot be (EINVAL, ERANGE) would puzzle its reader.
+    if (name.empty() || name.size() >= IFNAMSIZ) {
+        return tl::unexpected(NetlinkError{ENODEV, "a name has 1 to 15 characters"});
+    }
+    NetlinkMessage request(RTM_GETLINK, 0);
+    request.fixed(ifinfomsg{}).attribute(IFLA_IFNAME, name);
+    auto link = query_link(requests, request);
+    // Events carry the one real name; a watch by another one would never fire.
+    if (link && link->name != name) {
+        return tl::unexpected(NetlinkError{ENODEV, "is another name of " + link->name});
+    }
+    return link;
+}
+
+}  // namespace
+
+Result<Link> find_link(NetlinkRequests& requests, const std::string& name) {
+    auto link = query_name(requests, name);
+    if (!link) return failure(link.error().to_error().within("interface " + name));
+    return *std::move(link);
+}
+
+Result<Link> find_link(NetlinkRequests& requests, std::uint32_t ifindex) {
+    ifinfomsg info{};
+    info.ifi_index = static_cast<int>(ifindex);
+    NetlinkMessage request(RTM_GETLINK, 0);
+    request.fixed(info);
+    auto link = query_link(requests, request);
+    if (!link) {
+        return failure(link.error().to_error().within("interface " + std::to_string(ifindex)));
+    }
+    return *std::move(link);
+}
+
+std::string interface_name(std::uint32_t ifindex) {
+    std::array<char, IF_NAMESIZE> name{};
+    if (if_indextoname(ifindex, name.data()) == nullptr) {
+        return "interface " + std::to_string(ifindex);
+    }
+    return name.data();
+}
+
+std::string driver_of(const std::string& interface) {
+    if (interface.size() >= IFNAMSIZ) return {};
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return {};
+    ethtool_drvinfo info{};
+    info.cmd = ETHTOOL_GDRVINFO;
+    ifreq request{};
+    std::memcpy(request.ifr_name, interface.c_str(), interface.size());
+    request.ifr_data = reinterpret_cast<char*>(&info);
+    const bool known = ioctl(fd, SIOCETHTOOL, &request) == 0;
+    close(fd);
+    return known ? std::string(info.driver, strnlen(info.driver, sizeof info.driver))
+                 : std::string();
+}
+
+LinkWatch::LinkWatch(NetlinkRequests requests, OnChange on_change)
+    : requests_(std::move(requests)), on_change_(std::move(on_change)) {}
+
+Result<std::unique_ptr<LinkWatch>> LinkWatch::open(boost::asio::io_context& io,
+                                                   OnChange on_change) {
+    auto requests = NetlinkRequests::open();
+    if (!requests) return failure(std::move(requests.error()).within("watch interfaces"));
+    std::unique_ptr<LinkWatch> watch(new LinkWatch(std::move(*requests), std::move(on_change)));
+    auto events = NetlinkEvents::open(
+        io, {RTNLGRP_LINK},
+        [self = watch.get()](const nlmsghdr& header) { self->on_message(header); },
+        [self = watch.get()] {
+            ++self->overruns_;
+            self->reread();
+        });
+    if (!events) return failure(std::move(events.error()).within("watch interfaces"));
+    watch->events_ = std::move(*events);
+    return watch;
+}
+
+Result<void> LinkWatch::set_names(const std::vector<std::string>& names) {
+    std::map<std::string, std::optional<Link>> links;
+    for (const std::string& name : names) {
+        auto link = query_name(requests_, name);
+        if (!link && link.error().code != ENODEV) {
+            return failure(link.error().to_error().within("interface " + name));
+        }
+        links[name] = link ? std::optional(*std::move(link)) : std::nullopt;
+    }
+    links_ = std::move(links);
+    return {};
+}
+
+std::optional<Link> LinkWatch::get(const std::string& name) const {
+    const auto found = links_.find(name);
+    return found == links_.end() ? std::nullopt : found->second;
+}
+
+// An event may be older than what set_names() has read; the newer one follows it.
+void LinkWatch::on_message(const nlmsghdr& header) {
+    if (header.nlmsg_type != RTM_NEWLINK && header.nlmsg_type != RTM_DELLINK) return;
+    const auto link = parse_link(header);
+    if (!link) return;
+    const bool exists = header.nlmsg_type == RTM_NEWLINK;
+    std::vector<std::string> gone;
+    for (const auto& [name, known] : links_) {
+        if (known && known->ifindex == link->ifindex && (!exists || name != link->name)) {
+            gone.push_back(name);
+        }
+    }
+    for (const std::string& name : gone)
+        set(name, std::nullopt);
+    if (exists) set(link->name, link);
+}
+
+void LinkWatch::reread() {
+    std::vector<std::string> names;
+    for (const auto& [name, link] : links_)
+        names.push_back(name);
+    for (const std::string& name : names) {
+        auto link = query_name(requests_, name);
+        if (link) set(name, *std::move(link));
+        if (!link && link.error().code == ENODEV) set(name, std::nullopt);
+    }
+}
+
+void LinkWatch::set(const std::string& name, std::optional<Link> now) {
+    const auto found = links_.find(name);
+    if (found == links_.end() || found->second == now) return;
+    LinkChange change{name, std::exchange(found->second, now), std::move(now)};
+    on_change_(change);
+}
+
+}  // namespace bascule::node

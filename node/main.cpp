@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// basculed: options, signals, and the order in which the daemon comes up and goes down.
+//
+// Exit codes: 0 well, 1 refused or failed, 2 usage.
+#include <systemd/sd-daemon.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "base/log.h"
+#include "control/server.h"
+#include "node/answers.h"
+#include "node/daemon.h"
+#include "node/files.h"
+#include "node/version.h"
+
+namespace asio = boost::asio;
+using namespace bascule;
+using namespace bascule::node;
+
+namespace {
+
+int report_errors(const LoadedConfig& loaded) {
+    for (const auto& error : loaded.parsed.errors) fmt::print(stderr, "{}\n", error.to_string());
+    return 1;
+}
+
+int check(const std::string& file) {
+    const LoadedConfig loaded = load_config(file);
+    if (!loaded.parsed.config) return report_errors(loaded);
+    std::size_t backends = 0;
+    for (const auto& service : loaded.parsed.config->services) backends += service.backends.size();
+    fmt::print("{}: configuration is valid: {} VIPs, {} services, {} backends\n", file,
+               loaded.parsed.config->vips.size(), loaded.parsed.config->services.size(), backends);
+    return 0;
+}
+
+int detach(const Options& options) {
+    auto detached = Daemon::detach_dead(options.bpffs);
+    if (!detached) {
+        fmt::print(stderr, "basculed: {}\n", detached.error().text());
+        return 1;
+    }
+    for (const auto& vip : detached->vips) fmt::print("VIP {} released\n", vip);
+    fmt::print("{}: programs and tables taken away\n", options.bpffs);
+    return 0;
+}
+
+class Program {
+public:
+    explicit Program(Options options)
+        : options_(options), daemon_(io_, options), answers_(daemon_, [this] { stop(); }) {}
+
+    int run(LoadedConfig loaded) {
+        // The socket first: it is also what keeps a second daemon from touching anything.
+        if (auto made = make_directory(options_.runtime_dir); !made)
+            return fail(options_.runtime_dir, made.error());
+        control::ServerOptions socket;
+        socket.path = options_.runtime_dir + "/control.sock";
+        auto server = control::Server::open(
+            io_, socket, [this](control::Request request) { return answers_.answer(request); });
+        if (!server) return fail("control socket", server.error());
+        server_ = std::move(*server);
+        watch_signals();
+        asio::co_spawn(io_, daemon_.start(std::move(loaded)),
+                       [this](std::exception_ptr bug, Result<void> started) {
+                           if (bug) std::rethrow_exception(bug);
+                           on_started(started);
+                       });
+        io_.run();
+        return exit_code_;
+    }
+
+private:
+    static int fail(const std::string& what, const Error& error) {
+        spdlog::error("{}: {}", what, error.text());
+        return 1;
+    }
+
+    void on_started(const Result<void>& started) {
+        if (!started) {
+            spdlog::error("{}", started.error().text());
+            exit_code_ = 1;
+            stop();
+            return;
+        }
+        spdlog::info("basculed {} is running as node {}", version,
+                     daemon_.state().config().node.name);
+        sd_notify(0, "READY=1");
+    }
+
+    void watch_signals() {
+        signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+            if (error) return;
+            if (signal == SIGHUP) {
+                if (daemon_.running()) daemon_.request_reload();
+            } else {
+                spdlog::info("stopping: tables, programs and VIPs stay as they are");
+                stop();
+                return;
+            }
+            watch_signals();
+        });
+    }
+
+    // Everything in the kernel goes on; `bascule detach` is what ends that.
+    void stop() {
+        if (stopping_) return;
+        stopping_ = true;
+        sd_notify(0, "STOPPING=1");
+        signals_.cancel();
+        server_->stop([this] { io_.stop(); });
+    }
+
+    Options options_;
+    asio::io_context io_{1};
+    Daemon daemon_;
+    Answers answers_;
+    std::unique_ptr<control::Server> server_;
+    asio::signal_set signals_{io_, SIGHUP, SIGTERM, SIGINT};
+    bool stopping_ = false;
+    int exit_code_ = 0;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Options options;
+    bool only_check = false;
+    bool only_detach = false;
+    CLI::App app("basculed: the daemon of a Bascule load-balancer node");
+    app.add_option("--config", options.config, "Configuration; conf.d/*.toml beside it is read too")
+        ->capture_default_str();
+    app.add_option("--runtime-dir", options.runtime_dir, "Where the control socket lives")
+        ->capture_default_str();
+    app.add_option("--bpffs", options.bpffs, "Folder on a bpffs for tables and programs")
+        ->capture_default_str();
+    app.add_option("--state-dir", options.state_dir, "What is kept: ring key, operator's words")
+        ->capture_default_str();
+    app.add_flag("--check", only_check, "Only say whether the configuration is valid");
+    app.add_flag("--detach", only_detach,
+                 "Only take away programs, tables and VIPs that a dead daemon left");
+    app.set_version_flag("--version", std::string("basculed ") + version);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+
+    if (only_check) return check(options.config);
+    if (only_detach) return detach(options);
+    start_log(spdlog::level::info);
+    LoadedConfig loaded = load_config(options.config);
+    if (!loaded.parsed.config) {
+        spdlog::error("{}: not started, the configuration has errors:", options.config);
+        return report_errors(loaded);
+    }
+    return Program(std::move(options)).run(std::move(loaded));
+}

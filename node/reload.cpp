@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// An edit of the files while the daemon runs: checked whole, applied whole, or refused whole.
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <fmt/format.h>
+#include <set>
+#include <spdlog/spdlog.h>
+
+#include "model/plan.h"
+#include "node/config_diff.h"
+#include "node/daemon.h"
+
+namespace bascule::node {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using Outcome = ReloadReport::Outcome;
+
+std::int64_t now_unix() {
+    return std::chrono::duration_cast<std::chrono::seconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+std::vector<model::VipConfig> vips_only_in(const model::Config& these, const model::Config& others) {
+    std::vector<model::VipConfig> vips;
+    for (const auto& vip : these.vips)
+        if (std::find(others.vips.begin(), others.vips.end(), vip) == others.vips.end())
+            vips.push_back(vip);
+    return vips;
+}
+
+std::vector<std::string> interfaces_only_in(const model::Config& these,
+                                            const model::Config& others) {
+    std::vector<std::string> names;
+    const auto& there = others.node.interfaces;
+    for (const auto& name : these.node.interfaces)
+        if (std::find(there.begin(), there.end(), name) == there.end()) names.push_back(name);
+    return names;
+}
+
+std::vector<Address> backends_of_both(const model::Config& one, const model::Config& other) {
+    std::set<Address> all;
+    for (const auto* config : {&one, &other})
+        for (const auto& address : State::backend_addresses(*config)) all.insert(address);
+    return {all.begin(), all.end()};
+}
+
+// What is laid down when the programs are loaded, and so takes a restart.
+Result<void> check_fixed(const model::NodeConfig& runs, const model::NodeConfig& next) {
+    const auto refuse = [](const char* key) {
+        return failure(fmt::format("[node] {} cannot change while basculed runs: restart it "
+                                   "(traffic goes on meanwhile, sessions are kept)",
+                                   key));
+    };
+    if (runs.max_sessions != next.max_sessions) return refuse("max_sessions");
+    if (runs.max_sessions_v6 != next.max_sessions_v6) return refuse("max_sessions_v6");
+    if (runs.xdp_mode != next.xdp_mode)
+        return failure(
+            "[node] xdp_mode cannot change under traffic: `bascule detach`, then start basculed "
+            "again");
+    return {};
+}
+
+}  // namespace
+
+asio::awaitable<ReloadReport> Daemon::reload() {
+    if (reloading_) {
+        ReloadReport busy;
+        busy.outcome = Outcome::busy;
+        busy.message = "another reload is under way: ask again when it is done";
+        busy.unix_seconds = now_unix();
+        co_return busy;
+    }
+    reloading_ = true;
+    ReloadReport report = co_await reload_now();
+    reloading_ = false;
+    report.unix_seconds = now_unix();
+    last_reload_ = report;
+    for (const auto& line : report.details) spdlog::error("{}", line);
+    if (report.outcome != Outcome::applied)
+        spdlog::error("reload: {}", report.message);
+    else
+        spdlog::info("reload: {} changes, {} table writes", report.changes.size(), report.writes);
+    if (std::exchange(reload_again_, false)) request_reload();
+    co_return report;
+}
+
+void Daemon::request_reload() {
+    if (reloading_) {
+        reload_again_ = true;
+        return;
+    }
+    asio::co_spawn(
+        io_, [this]() -> asio::awaitable<void> { co_await reload(); }, asio::detached);
+}
+
+asio::awaitable<ReloadReport> Daemon::reload_now() {
+    ReloadReport report;
+    LoadedConfig loaded = load_config(options_.config);
+    const auto refuse = [&report](std::string why) {
+        report.outcome = Outcome::refused;
+        report.message = std::move(why);
+        return report;
+    };
+    for (const auto& error : loaded.parsed.errors) report.details.push_back(error.to_string());
+    if (!loaded.parsed.config)
+        co_return refuse("the configuration has errors; everything stays as it runs");
+
+    const model::Config before = state_->config();
+    const model::Config next = *loaded.parsed.config;
+    if (auto fixed = check_fixed(before.node, next.node); !fixed)
+        co_return refuse(fixed.error().text());
+    if (auto fits = model::plan(dataplane_->tables(), state_->desired(next)); !fits)
+        co_return refuse(fits.error().text());
+    if (auto clear = co_await clear_the_way(before, next); !clear) {
+        if (auto watched = check_interfaces(before); !watched)
+            spdlog::error("{}", watched.error().text());
+        neighbours_->set_targets(State::backend_addresses(before));
+        co_return refuse(clear.error().text());
+    }
+    auto written = switch_to(before, next);
+    if (!written) {
+        report.outcome = Outcome::failed;
+        report.message = written.error().text();
+        co_return report;
+    }
+    report.changes = describe_changes(before, next);
+    report.writes = *written;
+    loaded_ = std::move(loaded);
+    co_return report;
+}
+
+// Everything that can be found out, or waited for, before anything is changed.
+asio::awaitable<Result<void>> Daemon::clear_the_way(const model::Config& before,
+                                                    const model::Config& next) {
+    if (auto exist = check_interfaces(next); !exist) co_return exist;
+    if (auto free = co_await vips_->check_free(vips_only_in(next, before)); !free) co_return free;
+    neighbours_->set_targets(backends_of_both(before, next));
+    co_await await_neighbours(next);
+    co_return Result<void>{};
+}
+
+// From one configuration to the next without a pause, so that nothing sees half of it. When the
+// kernel refuses a step, the earlier configuration is put back.
+Result<std::size_t> Daemon::switch_to(const model::Config& before, const model::Config& next) {
+    auto written = try_switch(before, next);
+    if (!written) {
+        spdlog::error("reload failed, going back: {}", written.error().text());
+        if (auto back = try_switch(next, before); !back)
+            spdlog::error("going back failed, too: {}", back.error().text());
+    }
+    const model::Config& runs = written ? next : before;
+    state_->set_config(runs);
+    neighbours_->set_targets(State::backend_addresses(runs));
+    if (auto watched = check_interfaces(runs); !watched)
+        spdlog::error("{}", watched.error().text());
+    set_log_level(runs.log.level);
+    return written;
+}
+
+Result<std::size_t> Daemon::try_switch(const model::Config& from, const model::Config& to) {
+    for (const auto& name : interfaces_only_in(to, from))
+        if (auto attached = attach(name, to.node.xdp_mode); !attached)
+            return failure(std::move(attached.error()));
+    // An address goes before its tables, and comes after them.
+    for (const auto& vip : vips_only_in(from, to))
+        if (auto released = vips_->release(vip.address); !released)
+            return failure(std::move(released.error()));
+    auto written = converge(to);
+    if (!written) return written;
+    for (const auto& vip : vips_only_in(to, from))
+        if (auto held = vips_->hold(vip); !held) return failure(std::move(held.error()));
+    for (const auto& name : interfaces_only_in(from, to)) {
+        if (auto off = dataplane_->detach(name); !off) return failure(std::move(off.error()));
+        attach_problems_.erase(name);
+    }
+    return written;
+}
+
+}  // namespace bascule::node

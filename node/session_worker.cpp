@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/session_worker.h"
+
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <thread>
+
+namespace bascule::node {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto feed_interval = 5ms;  // what a delta waits at most before it is read
+constexpr std::size_t feed_batch = 65'536;
+constexpr auto sweep_interval = 50ms;  // between two parts
+constexpr std::uint32_t sweep_parts = 40;
+
+}  // namespace
+
+struct SessionWorker::Impl {
+    boost::asio::io_context& control;
+    dataplane::Dataplane& dataplane;
+    std::function<void(const SessionReport&)> on_report;
+
+    Impl(boost::asio::io_context& control_thread, dataplane::Dataplane& engine,
+         std::function<void(const SessionReport&)> call)
+        : control(control_thread), dataplane(engine), on_report(std::move(call)) {}
+
+    boost::asio::io_context io{1};
+    boost::asio::steady_timer feed_timer{io};
+    boost::asio::steady_timer sweep_timer{io};
+    SessionReport report;
+    dataplane::SweepReport pass;  // the one under way
+    std::uint32_t part = 0;
+    // Outlives this object inside posted handlers: they run after it is gone, and then do nothing.
+    struct Mailbox {
+        std::atomic<bool> taken{true};
+        bool closed = false;  // control thread only
+    };
+    std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>();
+    std::thread thread;
+
+    void feed() {
+        dataplane.deltas().drain(feed_batch, [](const bsc_delta&) {});
+        feed_timer.expires_after(feed_interval);
+        feed_timer.async_wait([this](const boost::system::error_code& error) {
+            if (!error) feed();
+        });
+    }
+
+    void sweep() {
+        const auto limits = dataplane.idle_limits();
+        dataplane.sessions().sweep(part, sweep_parts, limits, [](const dataplane::Session&) {},
+                                   pass);
+        if (++part == sweep_parts) finish_pass();
+        sweep_timer.expires_after(sweep_interval);
+        sweep_timer.async_wait([this](const boost::system::error_code& error) {
+            if (!error) sweep();
+        });
+    }
+
+    // So that the first answers already tell what an earlier process left.
+    void first_pass() {
+        const auto limits = dataplane.idle_limits();
+        dataplane.sessions().sweep(0, 1, limits, [](const dataplane::Session&) {}, pass);
+        count_pass();
+        on_report(report);
+    }
+
+    void finish_pass() {
+        part = 0;
+        count_pass();
+        if (!mailbox->taken.exchange(false)) return;
+        boost::asio::post(control, [box = mailbox, copy = report, call = on_report] {
+            if (!box->closed) call(copy);
+            box->taken = true;
+        });
+    }
+
+    void count_pass() {
+        ++report.passes;
+        report.expired += pass.expired;
+        report.ended += pass.ended;
+        report.duplicates += pass.duplicates;
+        report.abandoned += pass.abandoned;
+        report.deltas_read = dataplane.deltas().consumed();
+        report.deltas_lost = dataplane.deltas().lost();
+        report.pass = std::move(pass);
+        pass = {};
+    }
+};
+
+SessionWorker::SessionWorker(boost::asio::io_context& control, dataplane::Dataplane& dataplane,
+                             std::function<void(const SessionReport&)> on_report)
+    : impl_(std::make_unique<Impl>(control, dataplane, std::move(on_report))) {
+    impl_->first_pass();
+    impl_->feed();
+    impl_->sweep();
+    impl_->thread = std::thread([impl = impl_.get()] { impl->io.run(); });
+}
+
+SessionWorker::~SessionWorker() {
+    impl_->mailbox->closed = true;
+    impl_->io.stop();
+    impl_->thread.join();
+}
+
+}  // namespace bascule::node

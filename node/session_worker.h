@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The session thread: reads the delta logs, sweeps the session tables, and tells the control thread
+// what it counted. It is the one consumer of the logs and the one sweeper.
+//
+// Thread: made and destroyed by the control thread; runs a thread of its own between. Reports reach
+// the control thread through its io_context, one at a time: the next is made when the last was
+// taken, so nothing piles up.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "dataplane/dataplane.h"
+
+namespace bascule::node {
+
+struct SessionReport {
+    dataplane::SweepReport pass;  // of the last whole pass over the tables
+    std::uint64_t passes = 0;
+    // since the daemon started
+    std::uint64_t expired = 0;
+    std::uint64_t ended = 0;
+    std::uint64_t duplicates = 0;
+    std::uint64_t abandoned = 0;
+    std::uint64_t deltas_read = 0;
+    std::uint64_t deltas_lost = 0;
+};
+
+class SessionWorker {
+public:
+    // `on_report` is called once before this returns, and then from `control`'s thread after each
+    // pass, about every two seconds.
+    SessionWorker(boost::asio::io_context& control, dataplane::Dataplane& dataplane,
+                  std::function<void(const SessionReport&)> on_report);
+    ~SessionWorker();  // waits for the thread
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace bascule::node

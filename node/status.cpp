@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/status.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "node/version.h"
+#include "node/views.h"
+
+namespace bascule::node {
+
+namespace {
+
+using control::Status;
+
+void add_degradation(Status& status, std::string what, std::string mend = {}) {
+    auto* entry = status.add_degradations();
+    entry->set_what(std::move(what));
+    entry->set_mend(std::move(mend));
+}
+
+void add_counter(Status& status, const char* name, const char* meaning, std::uint64_t count) {
+    auto* counter = status.add_counters();
+    counter->set_name(name);
+    counter->set_meaning(meaning);
+    counter->set_count(count);
+}
+
+void fill_process(Status& status, const Daemon& daemon) {
+    status.set_version(version);
+    status.set_node(daemon.state().config().node.name);
+    status.set_pid(::getpid());
+    status.set_uptime_seconds(static_cast<std::uint64_t>(daemon.uptime().count()));
+    status.set_adopted(daemon.dataplane().adopted());
+    status.set_bpffs(daemon.options().bpffs);
+    for (const auto& file : daemon.loaded().files) status.add_config_files(file);
+    status.set_config_hash(daemon.loaded().hash);
+    if (!daemon.last_reload()) return;
+    const ReloadReport& last = *daemon.last_reload();
+    auto* reload = status.mutable_last_reload();
+    reload->set_unix_seconds(static_cast<std::uint64_t>(last.unix_seconds));
+    reload->set_ok(last.outcome == ReloadReport::Outcome::applied);
+    reload->set_message(last.message);
+    for (const auto& line : last.details) reload->add_details(line);
+    if (!reload->ok())
+        add_degradation(status, "the last reload was refused: " + last.message,
+                        "mend the file, then `bascule check` and `bascule reload`");
+}
+
+void fill_link(control::Interface& message, const Daemon& daemon, Status& status) {
+    const auto link = daemon.links().get(message.name());
+    if (!link) {
+        add_degradation(status, message.name() + ": there is no such interface");
+        return;
+    }
+    message.set_ifindex(link->ifindex);
+    message.set_mac(link->mac.to_string());
+    message.set_link_up(link->carrier);
+    message.set_mtu(link->mtu);
+    if (!link->carrier)
+        add_degradation(status, message.name() + ": the link is down",
+                        link->up ? "" : "ip link set " + message.name() + " up");
+}
+
+void fill_interfaces(Status& status, const Daemon& daemon) {
+    const auto attachments = daemon.dataplane().attachments();
+    for (const auto& name : daemon.state().config().node.interfaces) {
+        auto* message = status.add_interfaces();
+        message->set_name(name);
+        message->set_driver(driver_of(name));
+        fill_link(*message, daemon, status);
+        const auto attachment =
+            std::find_if(attachments.begin(), attachments.end(),
+                         [&](const auto& each) { return each.interface == name; });
+        message->set_attached(attachment != attachments.end());
+        if (attachment == attachments.end()) {
+            const auto problem = daemon.attach_problems().find(name);
+            if (problem != daemon.attach_problems().end()) message->set_warning(problem->second);
+            add_degradation(status, name + ": carries no program: " + message->warning());
+            continue;
+        }
+        const bool native = attachment->mode == model::XdpMode::native;
+        message->set_mode(native ? control::Interface::MODE_NATIVE
+                                 : control::Interface::MODE_GENERIC);
+        message->set_adopted(attachment->adopted);
+        message->set_warning(attachment->warning);
+        if (!native && daemon.state().config().node.xdp_mode == model::XdpMode::automatic)
+            add_degradation(status, name + ": generic mode: slower than the driver's own",
+                            "set [node] xdp_mode = \"generic\" if that is meant");
+    }
+}
+
+void fill_vips(Status& status, const Daemon& daemon) {
+    const auto& known = daemon.vips().status();
+    for (const auto& vip : daemon.state().config().vips) {
+        auto* message = status.add_vips();
+        message->set_address(vip.address.to_string());
+        message->set_interface(vip.interface);
+        const auto found = known.find(vip.address);
+        if (found == known.end()) continue;
+        message->set_held(found->second.held);
+        message->set_problem(found->second.problem);
+        if (!found->second.held)
+            add_degradation(status, fmt::format("VIP {} is not held: {}", message->address(),
+                                                found->second.problem));
+    }
+}
+
+void fill_backends(Status& status, const Daemon& daemon) {
+    const State& state = daemon.state();
+    std::uint32_t backends = 0, up = 0, empty = 0;
+    for (const auto& service : state.config().services) {
+        std::uint32_t up_here = 0;
+        for (const auto& backend : service.backends) {
+            const BackendView view = state.view(service, backend);
+            ++backends;
+            up_here += view.takes_flows();
+            if (view.condition == BackendCondition::unresolved ||
+                view.condition == BackendCondition::unknown)
+                add_degradation(status, fmt::format("backend {}/{} ({}): {}", service.name,
+                                                    backend.name, backend.address.to_string(),
+                                                    reason_of(view)));
+        }
+        up += up_here;
+        if (up_here > 0) continue;
+        ++empty;
+        add_degradation(status,
+                        fmt::format("service {}: no backend takes new flows", service.name),
+                        "bascule show backends " + service.name);
+    }
+    status.set_services(static_cast<std::uint32_t>(state.config().services.size()));
+    status.set_services_without_backend(empty);
+    status.set_backends(backends);
+    status.set_backends_up(up);
+    status.set_operator_words(static_cast<std::uint32_t>(state.words().size()));
+}
+
+void fill_sessions(Status& status, const Daemon& daemon) {
+    const SessionReport& report = daemon.sessions();
+    auto* counts = status.mutable_sessions();
+    counts->set_embryonic(report.pass.by_state[BSC_EMBRYONIC]);
+    counts->set_adopted(report.pass.by_state[BSC_ADOPTED]);
+    counts->set_closing(report.pass.by_state[BSC_CLOSING]);
+    counts->set_established(report.pass.by_state[BSC_ESTABLISHED]);
+    counts->set_from_peer(report.pass.from_peer);
+    const auto& table = daemon.dataplane().sessions();
+    counts->set_capacity_v4(table.capacity_v4());
+    counts->set_capacity_v6(table.capacity_v6());
+    counts->set_expired(report.expired);
+    status.set_deltas_read(report.deltas_read);
+    status.set_deltas_lost(report.deltas_lost);
+}
+
+void fill_counters(Status& status, const Daemon& daemon) {
+    const SessionReport& report = daemon.sessions();
+    const NeighbourCounters& neighbours = daemon.neighbours().counters();
+    add_counter(status, "sweeps", "passes over the session tables", report.passes);
+    add_counter(status, "sessions_ended_idle", "established sessions that ended by idleness",
+                report.ended);
+    add_counter(status, "sessions_duplicate", "second copies of a session that were removed",
+                report.duplicates);
+    add_counter(status, "claims_abandoned", "ways whose writer died, freed by the sweep",
+                report.abandoned);
+    add_counter(status, "neighbour_asks", "times the kernel was asked to resolve a backend",
+                neighbours.asks);
+    add_counter(status, "netlink_overruns", "times events of the kernel were lost and read anew",
+                neighbours.overruns + daemon.links().overruns());
+    add_counter(status, "vips_restored", "times a VIP was set again after a stranger took it away",
+                daemon.vips().restored());
+}
+
+}  // namespace
+
+Status make_status(const Daemon& daemon) {
+    Status status;
+    fill_process(status, daemon);
+    fill_interfaces(status, daemon);
+    fill_vips(status, daemon);
+    fill_backends(status, daemon);
+    fill_sessions(status, daemon);
+    fill_counters(status, daemon);
+    return status;
+}
+
+}  // namespace bascule::node

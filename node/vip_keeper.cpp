@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/vip_keeper.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace bascule::node {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Announcements get lost: they are repeated at growing distances.
+constexpr std::array announce_after{50ms, 200ms, 1000ms, 5000ms};
+// Whoever takes a VIP away again and again is answered at this pace, not in a tight loop.
+constexpr auto restore_after = 50ms;
+
+Result<Link> link_of(const std::string& interface) {
+    auto requests = NetlinkRequests::open();
+    if (!requests) return failure(std::move(requests.error()));
+    return find_link(*requests, interface);
+}
+
+std::string taken(const model::VipConfig& vip, const Mac& mac) {
+    return fmt::format(
+        "VIP {0} is held by another host: {1} answers for it on {2}. If that is a real server of "
+        "yours, it must keep silent about the VIP: put it on lo, with sysctl "
+        "net.ipv4.conf.all.arp_ignore=1 and net.ipv4.conf.all.arp_announce=2",
+        vip.address.to_string(), mac.to_string(), vip.interface);
+}
+
+}  // namespace
+
+VipKeeper::VipKeeper(asio::io_context& io) : io_(io), probe_(io) {}
+
+Result<std::unique_ptr<VipKeeper>> VipKeeper::open(asio::io_context& io) {
+    std::unique_ptr<VipKeeper> keeper(new VipKeeper(io));
+    auto addresses =
+        VipAddresses::open(io, [k = keeper.get()](const VipLost& lost) { k->on_lost(lost); });
+    if (!addresses) return failure(std::move(addresses.error()));
+    keeper->addresses_ = std::move(*addresses);
+    return keeper;
+}
+
+Result<bool> VipKeeper::is_here(const model::VipConfig& vip) {
+    auto present = addresses_->list(vip.interface);
+    if (!present) return failure(std::move(present.error()));
+    return std::any_of(present->begin(), present->end(),
+                       [&](const auto& entry) { return entry.address == vip.address; });
+}
+
+asio::awaitable<Result<void>> VipKeeper::check_free(std::vector<model::VipConfig> vips) {
+    struct Round {
+        std::size_t waiting = 0;
+        std::string conflict;
+        asio::steady_timer done;
+    };
+    auto round = std::make_shared<Round>(Round{0, {}, asio::steady_timer(io_)});
+    round->done.expires_at(asio::steady_timer::time_point::max());
+
+    for (const auto& vip : vips) {
+        auto here = is_here(vip);
+        if (!here) co_return failure(std::move(here.error()));
+        if (*here) continue;
+        auto link = link_of(vip.interface);
+        if (!link) co_return failure(std::move(link.error()));
+        ++round->waiting;
+        probe_.start(*link, vip.address, [round, vip](Result<std::optional<Mac>> answer) {
+            if (!answer)
+                spdlog::warn("VIP {}: not asked whether it is free: {}", vip.address.to_string(),
+                             answer.error().text());
+            else if (*answer && round->conflict.empty())
+                round->conflict = taken(vip, **answer);
+            if (--round->waiting == 0) round->done.cancel();
+        });
+    }
+    boost::system::error_code ignored;
+    if (round->waiting > 0)
+        co_await round->done.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    if (!round->conflict.empty()) co_return failure(round->conflict);
+    co_return Result<void>{};
+}
+
+Result<void> VipKeeper::hold(const model::VipConfig& vip) {
+    VipStatus& status = held_[vip.address];
+    status.interface = vip.interface;
+    auto outcome = addresses_->add(vip.address, vip.interface);
+    status.held = outcome.has_value();
+    status.problem = outcome ? "" : outcome.error().text();
+    if (!outcome) return failure(std::move(outcome.error()));
+    spdlog::info("VIP {} {} {}", vip.address.to_string(),
+                 *outcome == VipOutcome::added ? "set on" : "already on", vip.interface);
+    announce_again(vip.address, 0);
+    return {};
+}
+
+void VipKeeper::announce_again(const Address& vip, std::size_t step) {
+    const auto held = held_.find(vip);
+    if (held == held_.end() || !held->second.held) return;
+    if (auto link = link_of(held->second.interface)) {
+        if (auto sent = announce(*link, vip); !sent)
+            spdlog::warn("announce {}: {}", vip.to_string(), sent.error().text());
+    }
+    if (step == announce_after.size()) return;
+    auto& timer = timers_.try_emplace(vip, io_).first->second;
+    timer.expires_after(announce_after[step]);
+    timer.async_wait([this, vip, step](const boost::system::error_code& error) {
+        if (!error) announce_again(vip, step + 1);
+    });
+}
+
+Result<void> VipKeeper::release(const Address& vip) {
+    const auto held = held_.find(vip);
+    if (held == held_.end()) return {};
+    timers_.erase(vip);
+    auto removed = addresses_->remove(vip, held->second.interface);
+    if (!removed) {
+        held->second.problem = removed.error().text();
+        return failure(std::move(removed.error()));
+    }
+    spdlog::info("VIP {} released from {}", vip.to_string(), held->second.interface);
+    held_.erase(held);
+    return {};
+}
+
+void VipKeeper::on_lost(const VipLost& lost) {
+    const auto held = held_.find(lost.address);
+    if (held == held_.end()) return;
+    held->second.held = false;
+    held->second.problem = "was taken away by another program";
+    spdlog::warn("VIP {} was taken off {} by another program: setting it again",
+                 lost.address.to_string(), lost.interface);
+    restore(lost.address);
+}
+
+void VipKeeper::restore(const Address& vip) {
+    auto& timer = timers_.try_emplace(vip, io_).first->second;
+    timer.expires_after(restore_after);
+    timer.async_wait([this, vip](const boost::system::error_code& error) {
+        const auto held = held_.find(vip);
+        if (error || held == held_.end()) return;
+        ++restored_;
+        if (auto again = hold({vip, held->second.interface}); !again)
+            spdlog::error("{}", again.error().text());
+    });
+}
+
+Result<std::vector<std::string>> VipKeeper::release_others(
+    const std::function<bool(const Address&)>& keep) {
+    asio::io_context io;
+    auto addresses = VipAddresses::open(io, [](const VipLost&) {});
+    if (!addresses) return failure(std::move(addresses.error()));
+    auto all = (*addresses)->list();
+    if (!all) return failure(std::move(all.error()));
+    std::vector<std::string> released;
+    for (const auto& entry : *all) {
+        if (!entry.ours || keep(entry.address)) continue;
+        auto removed = (*addresses)->remove(entry.address, interface_name(entry.ifindex));
+        if (!removed) return failure(std::move(removed.error()));
+        released.push_back(entry.address.to_string());
+    }
+    return released;
+}
+
+}  // namespace bascule::node

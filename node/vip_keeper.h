@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Holds this node's VIPs: asks whether an address is free before it is taken, sets it, announces
+// it, sets it again when a stranger takes it away, and lets it go.
+//
+// Destroying it leaves every address in place: a single node's VIP outlives its daemon.
+// Thread: control.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/config.h"
+#include "node/address_probe.h"
+#include "node/vip.h"
+
+namespace bascule::node {
+
+struct VipStatus {
+    std::string interface;
+    bool held = false;
+    std::string problem;  // empty: none
+};
+
+class VipKeeper {
+public:
+    static Result<std::unique_ptr<VipKeeper>> open(boost::asio::io_context& io);
+
+    // Fails when another host answers for one of them, naming its MAC address, or when an interface
+    // is not there. Those that this host has already are not asked for. An interface without
+    // carrier cannot be asked: that is logged, and no reason to fail. Takes at most a second.
+    boost::asio::awaitable<Result<void>> check_free(std::vector<model::VipConfig> vips);
+
+    // Sets and announces. On failure the status tells it, too.
+    Result<void> hold(const model::VipConfig& vip);
+    // Takes the address away. Fails when the kernel refuses; one that is gone already is well.
+    Result<void> release(const Address& vip);
+
+    const std::map<Address, VipStatus>& status() const { return held_; }
+    std::uint64_t restored() const { return restored_; }
+
+    // Takes away every address that a daemon of ours has set on this host, but those that `keep`
+    // says. Returns them.
+    static Result<std::vector<std::string>> release_others(
+        const std::function<bool(const Address&)>& keep);
+
+private:
+    explicit VipKeeper(boost::asio::io_context& io);
+    void on_lost(const VipLost& lost);
+    void restore(const Address& vip);
+    void announce_again(const Address& vip, std::size_t step);
+    Result<bool> is_here(const model::VipConfig& vip);
+
+    boost::asio::io_context& io_;
+    std::unique_ptr<VipAddresses> addresses_;
+    DuplicateProbe probe_;
+    std::map<Address, VipStatus> held_;
+    std::map<Address, boost::asio::steady_timer> timers_;  // announcing again, or restoring
+    std::uint64_t restored_ = 0;
+};
+
+}  // namespace bascule::node
