@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crowd.h"
+
+#include <stdexcept>
+
+namespace bascule::test {
+
+namespace {
+
+template <typename T>
+T or_throw(Result<T> result) {
+    if (!result) throw std::runtime_error(result.error().text());
+    if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+}  // namespace
+
+Bytes crowd_packet(const Family& family, std::uint8_t flags, std::uint32_t sequence) {
+    const Bytes headers = tcp_packet(family, flags, sequence);
+    return tcp_packet(family, flags, sequence, client_port,
+                      bench::template_bytes - headers.size());
+}
+
+Crowd::Crowd(Engine& engine) : driver_(or_throw(bench::Driver::open())) {
+    or_throw(driver_.put_under_test(engine.dataplane().program_fd()));
+}
+
+void Crowd::aim(const Bytes& frame, std::uint32_t first) { or_throw(driver_.aim(frame, 0, first)); }
+
+void Crowd::run(std::uint32_t count) const { or_throw(driver_.run(count)); }
+
+void Crowd::send(const Bytes& frame, std::uint32_t count, std::uint32_t first) {
+    aim(frame, first);
+    run(count);
+}
+
+void Crowd::establish(const Family& family, std::uint32_t count, std::uint32_t first) {
+    send(crowd_packet(family, syn, 1000), count, first);
+    send(crowd_packet(family, ack, 1001), count, first);
+}
+
+}  // namespace bascule::test

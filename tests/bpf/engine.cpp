@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine.h"
+
+#include <bpf/bpf.h>
+#include <net/if.h>
+
+#include <cerrno>
+#include <stdexcept>
+
+#include "model/plan.h"
+#include "world.h"
+
+namespace bascule::test {
+
+namespace {
+
+constexpr std::size_t largest_frame = 2048;
+
+}  // namespace
+
+std::ostream& operator<<(std::ostream& out, Verdict verdict) {
+    switch (verdict) {
+        case Verdict::aborted:
+            return out << "aborted";
+        case Verdict::drop:
+            return out << "drop";
+        case Verdict::pass:
+            return out << "pass";
+        case Verdict::tx:
+            return out << "tx";
+        case Verdict::redirect:
+            return out << "redirect";
+    }
+    return out << "verdict " << static_cast<std::uint32_t>(verdict);
+}
+
+Result<Run> run_program(int program, const Bytes& frame, std::uint32_t repeat) {
+    Bytes out(largest_frame);
+    bpf_test_run_opts options{};
+    options.sz = sizeof(options);
+    options.data_in = frame.data();
+    options.data_size_in = static_cast<std::uint32_t>(frame.size());
+    options.data_out = out.data();
+    options.data_size_out = static_cast<std::uint32_t>(out.size());
+    options.repeat = static_cast<int>(repeat);
+    if (const int error = bpf_prog_test_run_opts(program, &options); error != 0)
+        return failure(Error::system("run the program with " + std::to_string(frame.size()) +
+                                         " bytes",
+                                     -error));
+    out.resize(options.data_size_out);
+    return Run{{static_cast<Verdict>(options.retval), std::move(out)}, options.duration};
+}
+
+Engine::Engine(std::unique_ptr<dataplane::Dataplane> dataplane, std::string bpffs)
+    : dataplane_(std::move(dataplane)), bpffs_(std::move(bpffs)), seen_(totals()) {}
+
+Engine::~Engine() {
+    dataplane_.reset();
+    // What this could leave behind goes with the namespace.
+    (void)dataplane::Dataplane::detach_all(bpffs_);
+}
+
+Result<std::unique_ptr<Engine>> Engine::open(const std::string& name, std::uint32_t max_sessions) {
+    dataplane::Options options;
+    options.bpffs = std::string(private_bpffs) + "/" + name;
+    options.max_sessions = max_sessions;
+    options.max_sessions_v6 = max_sessions;
+    options.ring_key = ring_key;
+    auto dataplane = dataplane::Dataplane::open(options);
+    if (!dataplane) return failure(std::move(dataplane.error()));
+    if (auto attached = (*dataplane)->attach(first_interface, model::XdpMode::automatic); !attached)
+        return failure(std::move(attached.error()));
+    return std::unique_ptr<Engine>(new Engine(std::move(*dataplane), options.bpffs));
+}
+
+Result<void> Engine::want(const model::Desired& desired) {
+    auto plan = model::plan(dataplane_->tables(), desired);
+    if (!plan) return failure(std::move(plan.error()));
+    return dataplane_->apply(*plan);
+}
+
+void Engine::forget_sessions() {
+    for (const dataplane::Session& session : sessions()) dataplane_->sessions().erase(session.key);
+    deltas();
+}
+
+Outcome Engine::run(const Bytes& frame) const {
+    auto run = run_program(dataplane_->program_fd(), frame);
+    if (!run) throw std::runtime_error(run.error().text());
+    return std::move(run->outcome);
+}
+
+Counts Engine::totals() const {
+    Counts totals;
+    for (const dataplane::Named& drop : dataplane_->drops()) totals[drop.name] = drop.count;
+    for (const dataplane::Named& event : dataplane_->events()) totals[event.name] = event.count;
+    return totals;
+}
+
+Counts Engine::counted() {
+    Counts now = totals();
+    Counts change;
+    for (const auto& [name, count] : now)
+        if (count != seen_[name]) change[name] = count - seen_[name];
+    seen_ = std::move(now);
+    return change;
+}
+
+std::vector<dataplane::Session> Engine::sessions() {
+    std::vector<dataplane::Session> all;
+    dataplane_->sessions().for_each([&](const dataplane::Session& session) {
+        all.push_back(session);
+        return true;
+    });
+    return all;
+}
+
+std::vector<bsc_delta> Engine::deltas() {
+    std::vector<bsc_delta> all;
+    while (dataplane_->deltas().drain(1024, [&](const bsc_delta& delta) { all.push_back(delta); }) >
+           0) {
+    }
+    return all;
+}
+
+std::uint16_t Engine::service_slot(const model::ServiceKey& key) const {
+    for (const auto& [slot, service] : dataplane_->tables().services)
+        if (service.key == key) return slot;
+    return BSC_MAX_SERVICES;
+}
+
+std::optional<dataplane::Session> Engine::session(const dataplane::SessionKey& key) {
+    return dataplane_->sessions().find(key);
+}
+
+std::uint32_t interface_index(const char* name) {
+    const unsigned index = ::if_nametoindex(name);
+    if (index == 0) throw std::runtime_error(std::string("no interface ") + name);
+    return index;
+}
+
+}  // namespace bascule::test
