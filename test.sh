@@ -4,7 +4,7 @@
 #
 #   sudo ./test.sh [--fast | --long]
 #
-#   --fast   without the lab of network namespaces, the fuzzers and the benchmark
+#   --fast   without the lab of network namespaces and the fuzzers
 #   --long   also the sanitizers' builds, the static analyzer, and a minute of each hammer and fuzzer
 #
 # Ends with a line "N passed, N failed, N skipped" and with 0 only if something passed and nothing
@@ -94,7 +94,7 @@ add() {
     if (($2 == 0 && ($1 == 0 || status != 0))); then
         failed=$((failed + 1))
     fi
-    echo "    $1 passed, $2 failed, $3 skipped"
+    echo "    ($1 passed, $2 failed, $3 skipped)"
 }
 
 # ctest_in PRESET SECONDS [ctest's options…]
@@ -167,7 +167,6 @@ ctest_in release 1500
 if [[ $mode != fast ]]; then
     cluster_tests
     fuzz
-    check "packet_bench" 300 build/release/bin/packet_bench --smoke
 fi
 if [[ $mode == long ]]; then
     check "analyzer" 3600 scripts/check-tidy.py --analyze

@@ -27,7 +27,9 @@ constexpr std::uint64_t line_bytes = 64;
 
 }  // namespace
 
-void Driver::Close::operator()(wrapper_bpf* object) const { wrapper_bpf__destroy(object); }
+void Driver::Close::operator()(wrapper_bpf* object) const {
+    wrapper_bpf__destroy(object);
+}
 
 Result<Driver> Driver::open() {
     Driver driver;
@@ -65,16 +67,19 @@ Result<Repeated> Driver::run(std::uint32_t repeat) const {
     options.data_in = in.data();
     options.data_size_in = in.size();
     options.repeat = static_cast<int>(repeat);
-    if (const int error =
-            bpf_prog_test_run_opts(bpf_program__fd(object_->progs.wrap), &options);
+    if (const int error = bpf_prog_test_run_opts(bpf_program__fd(object_->progs.wrap), &options);
         error != 0)
         return failure(Error::system("run the wrapper", -error));
     return Repeated{options.retval, options.duration};
 }
 
-int Driver::bare_drop() const { return bpf_program__fd(object_->progs.bare_drop); }
+int Driver::bare_drop() const {
+    return bpf_program__fd(object_->progs.bare_drop);
+}
 
-int Driver::minimal_tx() const { return bpf_program__fd(object_->progs.minimal_tx); }
+int Driver::minimal_tx() const {
+    return bpf_program__fd(object_->progs.minimal_tx);
+}
 
 // An object of its own, since the size of its table is known only now.
 Result<int> Driver::memory_access(std::uint64_t table_bytes) {
@@ -84,8 +89,8 @@ Result<int> Driver::memory_access(std::uint64_t table_bytes) {
     if (!with_memory_) return failure(Error::system("open the wrapper", errno));
     const_cast<std::uint32_t&>(static_cast<const volatile std::uint32_t&>(
         with_memory_->rodata->memory_lines)) = static_cast<std::uint32_t>(lines);
-    if (const int error = bpf_map__set_max_entries(with_memory_->maps.memory,
-                                                   static_cast<std::uint32_t>(lines));
+    if (const int error =
+            bpf_map__set_max_entries(with_memory_->maps.memory, static_cast<std::uint32_t>(lines));
         error != 0)
         return failure(Error::system("size the table of the reference", -error));
     if (const int error = wrapper_bpf__load(with_memory_.get()); error != 0)

@@ -115,14 +115,16 @@ public:
         prepare(measured);
         engine_->counted();
         const Bytes frame = frame_of(measured);
-        const int memory = or_throw(driver_.memory_access(sessions * table_bytes(*measured.family)));
+        const int memory =
+            or_throw(driver_.memory_access(sessions * table_bytes(*measured.family)));
         int bare = best_, tx = best_, access = best_, director = best_;
         std::uint32_t first = measured.kind == Kind::fresh ? new_flows_from : 0;
         for (std::uint32_t i = 0; i < settings_.rounds; i++) {
             const auto round = [&](int program, int& best) {
                 or_throw(driver_.aim(frame, measured.flows, first));
                 or_throw(driver_.put_under_test(program));
-                best = std::min(best, static_cast<int>(or_throw(driver_.run(packets(measured))).nanoseconds));
+                best = std::min(
+                    best, static_cast<int>(or_throw(driver_.run(packets(measured))).nanoseconds));
             };
             round(driver_.bare_drop(), bare);
             round(driver_.minimal_tx(), tx);
@@ -218,20 +220,19 @@ void print_table(const std::vector<Figure>& figures, std::ostream& out) {
     row("", "program", "bare drop", "minimal TX", "one access", "x minimal TX");
     for (const Figure& figure : figures) {
         std::ostringstream multiple;
-        multiple << std::fixed << std::setprecision(1)
-                 << ratio(figure.director, figure.minimal_tx);
+        multiple << std::fixed << std::setprecision(1) << ratio(figure.director, figure.minimal_tx);
         row(figure.measured.name, figure.director, figure.bare, figure.minimal_tx, figure.memory,
             multiple.str());
     }
 }
 
 void print_json(const std::vector<Figure>& figures, std::ostream& out) {
-    nlohmann::json json{{"kernel", kernel_release()},
-                        {"cpu", cpu_model()},
-                        {"unit", "nanoseconds a packet, net of a bare drop"},
-                        {"table_bytes_per_session",
-                         {{"ipv4", table_bytes(ipv4_family())},
-                          {"ipv6", table_bytes(ipv6_family())}}}};
+    nlohmann::json json{
+        {"kernel", kernel_release()},
+        {"cpu", cpu_model()},
+        {"unit", "nanoseconds a packet, net of a bare drop"},
+        {"table_bytes_per_session",
+         {{"ipv4", table_bytes(ipv4_family())}, {"ipv6", table_bytes(ipv6_family())}}}};
     for (const Figure& figure : figures)
         json["figures"].push_back({{"name", figure.measured.name},
                                    {"flows", figure.measured.flows},
@@ -265,7 +266,8 @@ int bench_main(const Settings& settings) {
         return fail_without_private_world(entered.error());
     Bench bench(settings);
     std::vector<Figure> figures;
-    for (const Case& each : cases(settings)) figures.push_back(bench.measure(each));
+    for (const Case& each : cases(settings))
+        figures.push_back(bench.measure(each));
     if (settings.json)
         print_json(figures, std::cout);
     else

@@ -19,11 +19,12 @@ void build_ring(benchmark::State& state) {
     std::vector<model::RingMember> members;
     for (std::int64_t i = 0; i < state.range(0); i++) {
         const auto number = static_cast<std::uint16_t>(i + 1);
-        const Address address = Address::v4({10, 0, static_cast<std::uint8_t>(number >> 8),
-                                             static_cast<std::uint8_t>(number)});
+        const Address address = Address::v4(
+            {10, 0, static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)});
         members.push_back({{address, 80}, 100, number});
     }
-    for (auto _ : state) benchmark::DoNotOptimize(model::build_ring(members, BSC_RING_DEFAULT));
+    for (auto _ : state)
+        benchmark::DoNotOptimize(model::build_ring(members, BSC_RING_DEFAULT));
 }
 BENCHMARK(build_ring)->Arg(10)->Arg(100)->Arg(655)->Unit(benchmark::kMillisecond);
 
@@ -49,7 +50,7 @@ private:
         return memory;
     }
 
-    std::vector<std::uint64_t> sets4_, sets6_;
+    std::vector<__u64> sets4_, sets6_;
     dataplane::SessionTable table_;
 };
 
@@ -83,7 +84,8 @@ BENCHMARK(put_session)->Arg(4)->Arg(6);
 void find_session(benchmark::State& state) {
     const bool ipv6 = state.range(0) == 6;
     Tables tables(table_size);
-    for (std::uint32_t i = 0; i < table_size / 2; i++) tables.table().put(session_of(i, ipv6));
+    for (std::uint32_t i = 0; i < table_size / 2; i++)
+        tables.table().put(session_of(i, ipv6));
     std::uint32_t number = 0;
     for (auto _ : state) {
         number = number * 1664525 + 1013904223;

@@ -275,6 +275,7 @@ static __always_inline int replace(const struct flow *flow, struct bsc_found fou
 static __always_inline void keep(const struct flow *flow, struct bsc_found found,
                                  const struct bsc_sign *sign, const int family)
 {
+#pragma unroll
     for (int i = 0; i < 2; i++) {
         __u64 after = bsc_live(found.b, sign, flow->now);
 
@@ -350,21 +351,27 @@ static __always_inline struct destination decide(const struct packet *packet,
     return destination;
 }
 
+static __always_inline struct bsc_found find_at(const struct flow *flow, __u32 index,
+                                                const int family)
+{
+    struct bsc_found none = {};
+    __u64 *set = set_at(index, family);
+
+    return set ? bsc_find_in(set, flow->key, words_of(family), flow->slot) : none;
+}
+
 static __always_inline struct destination follow(const struct packet *packet,
                                                  const struct bsc_service *service, __u32 slot,
                                                  const int family)
 {
     struct destination destination = {};
-    struct bsc_found found = {};
+    struct bsc_found found;
     struct flow flow = {};
 
     locate(packet, slot, &flow, family);
-    for (int i = 0; i < 2 && !found.way; i++) {
-        __u64 *set = set_at(i ? flow.place.second : flow.place.first, family);
-
-        if (set)
-            found = bsc_find_in(set, flow.key, words_of(family), slot);
-    }
+    found = find_at(&flow, flow.place.first, family);
+    if (!found.way)
+        found = find_at(&flow, flow.place.second, family);
     if (!found.way || bsc_begins_anew(found.b, &packet->sign) ||
         bsc_age(found.b, flow.now) > idle_limit(service, bsc_state_of(found.b)))
         return decide(packet, service, &flow, found, 0, family);

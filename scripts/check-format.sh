@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Holds C and C++ to .clang-format; bpf/ has one of its own.
+# Holds C and C++ to .clang-format; what runs in the kernel (bpf/, *.bpf.c) to bpf/.clang-format.
 #
 #   scripts/check-format.sh [--fix]
 set -euo pipefail
@@ -21,16 +21,23 @@ case ${1:-} in
         ;;
 esac
 
-mapfile -t files < <(scripts/list-sources.sh '*.h' '*.c' '*.cpp')
+kernel=() user=()
+while IFS= read -r file; do
+    case $file in
+        bpf/* | *.bpf.c) kernel+=("$file") ;;
+        *) user+=("$file") ;;
+    esac
+done < <(scripts/list-sources.sh '*.h' '*.c' '*.cpp')
 # An empty list would pass whatever the files look like.
-[[ ${#files[@]} -gt 0 ]] || {
+[[ ${#kernel[@]} -gt 0 && ${#user[@]} -gt 0 ]] || {
     echo "check-format: found no sources" >&2
     exit 2
 }
 
 status=0
-$clang_format "${action[@]}" --style=file "${files[@]}" || status=1
-echo "format: ${#files[@]} files"
+$clang_format "${action[@]}" --style=file "${user[@]}" || status=1
+$clang_format "${action[@]}" --style=file:bpf/.clang-format "${kernel[@]}" || status=1
+echo "format: $((${#kernel[@]} + ${#user[@]})) files"
 if [[ $status -ne 0 ]]; then
     echo "check-format: mend it with scripts/check-format.sh --fix" >&2
 fi

@@ -62,7 +62,8 @@ TEST_P(Choice, ServiceWithoutBackendsDrops) {
 
 TEST_P(Choice, ServiceWhoseBackendsAreAllDownDrops) {
     want(changed([](model::DesiredService& service) {
-        for (auto& each : service.backends) each.up = false;
+        for (auto& each : service.backends)
+            each.up = false;
     }));
     expect_untouched(packet(syn), Verdict::drop);
     EXPECT_EQ(engine().counted(), (Counts{{"no_backend", 1}}));
@@ -70,7 +71,8 @@ TEST_P(Choice, ServiceWhoseBackendsAreAllDownDrops) {
 
 TEST_P(Choice, BackendWithoutMacGetsNoNewFlow) {
     want(changed([](model::DesiredService& service) {
-        for (auto& each : service.backends) each.next_hop.reset();
+        for (auto& each : service.backends)
+            each.next_hop.reset();
     }));
     expect_untouched(packet(syn), Verdict::drop);
     EXPECT_EQ(engine().counted(), (Counts{{"no_backend", 1}}));
@@ -81,7 +83,8 @@ TEST_P(Choice, SessionOfBackendWithoutMacIsDroppedAndKept) {
     const std::uint8_t before = establish(client_port);
     engine().counted();
     want(changed([](model::DesiredService& service) {
-        for (auto& each : service.backends) each.next_hop.reset();
+        for (auto& each : service.backends)
+            each.next_hop.reset();
     }));
     expect_untouched(packet(ack, client_port, 1001), Verdict::drop);
     EXPECT_EQ(engine().counted(), (Counts{{"no_neighbour", 1}}));
@@ -143,7 +146,8 @@ TEST_P(Choice, UnknownGoesWhereTheRingSays) {
 TEST_P(Choice, DrainedBackendKeepsItsSessionsAndGetsNoOther) {
     const auto before = establish_many();
     want(changed([](model::DesiredService& service) { service.backends.at(1).weight = 0; }));
-    for (std::uint16_t i = 0; i < flows; i++) EXPECT_EQ(follow(i), before.at(i));
+    for (std::uint16_t i = 0; i < flows; i++)
+        EXPECT_EQ(follow(i), before.at(i));
     for (std::uint16_t i = 0; i < flows; i++)
         EXPECT_NE(deliver(packet(syn, static_cast<std::uint16_t>(50000 + i))), 2);
     EXPECT_EQ(engine().counted().count("session_moved"), 0U);
@@ -166,11 +170,13 @@ TEST_P(Choice, DownMovesItsSessionsAndNoOther) {
     EXPECT_EQ(engine().counted(), (Counts{{"session_moved", there}}));
     const auto deltas = engine().deltas();
     EXPECT_EQ(deltas.size(), there);
-    for (const bsc_delta& delta : deltas) EXPECT_EQ(delta.kind, BSC_DELTA_MOVED);
+    for (const bsc_delta& delta : deltas)
+        EXPECT_EQ(delta.kind, BSC_DELTA_MOVED);
 
     // Moved means moved: the backend's return does not call them back.
     want(usual_tables());
-    for (std::uint16_t i = 0; i < flows; i++) EXPECT_EQ(follow(i), moved.at(i));
+    for (std::uint16_t i = 0; i < flows; i++)
+        EXPECT_EQ(follow(i), moved.at(i));
 }
 
 TEST_P(Choice, RemovedBackendsSessionsMove) {
@@ -212,11 +218,14 @@ TEST_P(Choice, ReusedSlotGetsNoSessionOfItsFormerOwner) {
     engine().counted();
 
     const auto there = static_cast<std::uint64_t>(std::count(before.begin(), before.end(), 2));
-    for (std::uint16_t i = 0; i < flows; i++) EXPECT_NE(follow(i), 99);
+    for (std::uint16_t i = 0; i < flows; i++)
+        EXPECT_NE(follow(i), 99);
     EXPECT_EQ(engine().counted(), (Counts{{"session_moved", there}}));
 }
 
-TEST_P(Choice, AffinityByFlowSpreadsOneClient) { establish_many(); }
+TEST_P(Choice, AffinityByFlowSpreadsOneClient) {
+    establish_many();
+}
 
 TEST_P(Choice, AffinityBySourceKeepsOneClientTogether) {
     want(changed(
@@ -226,8 +235,7 @@ TEST_P(Choice, AffinityBySourceKeepsOneClientTogether) {
         of_client.insert(establish(static_cast<std::uint16_t>(client_port + i)));
         Address::Bytes bytes = GetParam().client.bytes();
         bytes[15] = static_cast<std::uint8_t>(i);
-        of_all.insert(
-            deliver(Frame().ip(Address(bytes), GetParam().vip).tcp({.flags = syn})));
+        of_all.insert(deliver(Frame().ip(Address(bytes), GetParam().vip).tcp({.flags = syn})));
     }
     EXPECT_EQ(of_client.size(), 1U);
     EXPECT_EQ(of_all.size(), 3U);

@@ -17,17 +17,20 @@ T or_throw(Result<T> result) {
 
 Bytes crowd_packet(const Family& family, std::uint8_t flags, std::uint32_t sequence) {
     const Bytes headers = tcp_packet(family, flags, sequence);
-    return tcp_packet(family, flags, sequence, client_port,
-                      bench::template_bytes - headers.size());
+    return tcp_packet(family, flags, sequence, client_port, bench::template_bytes - headers.size());
 }
 
 Crowd::Crowd(Engine& engine) : driver_(or_throw(bench::Driver::open())) {
     or_throw(driver_.put_under_test(engine.dataplane().program_fd()));
 }
 
-void Crowd::aim(const Bytes& frame, std::uint32_t first) { or_throw(driver_.aim(frame, 0, first)); }
+void Crowd::aim(const Bytes& frame, std::uint32_t first) {
+    or_throw(driver_.aim(frame, 0, first));
+}
 
-void Crowd::run(std::uint32_t count) const { or_throw(driver_.run(count)); }
+void Crowd::run(std::uint32_t count) const {
+    or_throw(driver_.run(count));
+}
 
 void Crowd::send(const Bytes& frame, std::uint32_t count, std::uint32_t first) {
     aim(frame, first);

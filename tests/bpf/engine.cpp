@@ -34,6 +34,17 @@ std::ostream& operator<<(std::ostream& out, Verdict verdict) {
     return out << "verdict " << static_cast<std::uint32_t>(verdict);
 }
 
+std::string hex(const Bytes& bytes) {
+    constexpr const char* digits = "0123456789abcdef";
+    std::string text;
+    for (std::size_t i = 0; i < bytes.size(); i++) {
+        if (i != 0 && i % 2 == 0) text += ' ';
+        text += digits[bytes[i] >> 4];
+        text += digits[bytes[i] & 15];
+    }
+    return text;
+}
+
 Result<Run> run_program(int program, const Bytes& frame, std::uint32_t repeat) {
     Bytes out(largest_frame);
     bpf_test_run_opts options{};
@@ -44,9 +55,8 @@ Result<Run> run_program(int program, const Bytes& frame, std::uint32_t repeat) {
     options.data_size_out = static_cast<std::uint32_t>(out.size());
     options.repeat = static_cast<int>(repeat);
     if (const int error = bpf_prog_test_run_opts(program, &options); error != 0)
-        return failure(Error::system("run the program with " + std::to_string(frame.size()) +
-                                         " bytes",
-                                     -error));
+        return failure(Error::system(
+            "run the program with " + std::to_string(frame.size()) + " bytes", -error));
     out.resize(options.data_size_out);
     return Run{{static_cast<Verdict>(options.retval), std::move(out)}, options.duration};
 }
@@ -80,7 +90,8 @@ Result<void> Engine::want(const model::Desired& desired) {
 }
 
 void Engine::forget_sessions() {
-    for (const dataplane::Session& session : sessions()) dataplane_->sessions().erase(session.key);
+    for (const dataplane::Session& session : sessions())
+        dataplane_->sessions().erase(session.key);
     deltas();
 }
 
@@ -92,8 +103,10 @@ Outcome Engine::run(const Bytes& frame) const {
 
 Counts Engine::totals() const {
     Counts totals;
-    for (const dataplane::Named& drop : dataplane_->drops()) totals[drop.name] = drop.count;
-    for (const dataplane::Named& event : dataplane_->events()) totals[event.name] = event.count;
+    for (const dataplane::Named& drop : dataplane_->drops())
+        totals[drop.name] = drop.count;
+    for (const dataplane::Named& event : dataplane_->events())
+        totals[event.name] = event.count;
     return totals;
 }
 

@@ -29,6 +29,9 @@ struct Outcome {
     Bytes frame;
 };
 
+// "0200 0000 0001 ...", for messages and comparisons that a human reads.
+std::string hex(const Bytes& bytes);
+
 // Drops and events by the names that an operator sees.
 using Counts = std::map<std::string, std::uint64_t>;
 

@@ -13,7 +13,8 @@ std::uint16_t ipv4_checksum(const Bytes& frame, std::size_t at, std::size_t byte
     std::uint32_t sum = 0;
     for (std::size_t i = 0; i + 1 < bytes && at + i + 1 < frame.size(); i += 2)
         sum += static_cast<std::uint32_t>(frame[at + i] << 8 | frame[at + i + 1]);
-    while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+    while (sum >> 16 != 0)
+        sum = (sum & 0xffff) + (sum >> 16);
     return static_cast<std::uint16_t>(~sum);
 }
 
@@ -31,7 +32,9 @@ void Frame::put16(Bytes& into, std::size_t at, std::uint16_t value) const {
     into[at + 1] = static_cast<std::uint8_t>(value);
 }
 
-void Frame::next_ethertype(std::uint16_t ethertype) { put16(bytes_, ethertype_at_, ethertype); }
+void Frame::next_ethertype(std::uint16_t ethertype) {
+    put16(bytes_, ethertype_at_, ethertype);
+}
 
 void Frame::next_protocol(std::uint8_t number) {
     if (protocol_at_ != 0) bytes_[protocol_at_] = number;

@@ -25,8 +25,8 @@ inline constexpr std::uint8_t hop_by_hop = 0, routing = 43, fragment = 44, desti
 struct Ipv4 {
     Address source{};
     Address destination{};
-    std::size_t option_bytes = 0;      // padded with "no operation"; a multiple of 4
-    std::uint16_t fragment_word = 0;   // flags and offset, as in the header
+    std::size_t option_bytes = 0;     // padded with "no operation"; a multiple of 4
+    std::uint16_t fragment_word = 0;  // flags and offset, as in the header
     std::uint8_t version = 4;
     std::optional<std::uint8_t> header_words{};
     std::optional<std::uint16_t> total_length{};

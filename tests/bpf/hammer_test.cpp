@@ -5,9 +5,12 @@
 //
 // That it can find a fault is shown by a second program in the same tables, whose reader takes no
 // second look at version and key (tests/support/mutate.cmake): the hammer has to notice.
+#include "hammer.h"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 
 #include <atomic>
 #include <chrono>
@@ -23,7 +26,6 @@
 #include "crowd.h"
 #include "dataplane/kernel_clock.h"
 #include "dataplane/unique_fd.h"
-#include "hammer.h"
 #include "hammer.skel.h"
 #include "mutant.skel.h"
 #include "scene.h"
@@ -132,10 +134,14 @@ public:
         until_ = Clock::now() + duration;
         over_ = false;
         std::vector<std::thread> threads;
-        for (int i = 0; i < 4; i++) threads.emplace_back([this] { send_packets(); });
+        for (int i = 0; i < 4; i++)
+            threads.emplace_back([this] { send_packets(); });
         threads.emplace_back([this] { write_sessions(); });
         threads.emplace_back([this] { read_sessions(); });
-        for (std::thread& thread : threads) thread.join();
+        for (const int cpu : usable_cpus())
+            threads.emplace_back([this, cpu] { interrupt(cpu); });
+        for (std::thread& thread : threads)
+            thread.join();
     }
 
     hammer_tally tally() const {
@@ -180,20 +186,21 @@ private:
             if (place.first + place.second == 1) plan_.flow[chosen++] = flow;
         }
         check(chosen == HAMMER_FLOWS, "find flows for one place");
-        for (hammer_flow& flow : plan_.flow) learn(flow);
+        for (hammer_flow& flow : plan_.flow)
+            learn(flow);
         check(engine_->sessions().empty(), "learn without sessions");
     }
 
     void learn(hammer_flow& flow) {
         const dataplane::SessionKey key = key_of(family_, flow, slot_);
-        const Outcome outcome = engine_->run(Frame()
-                                                 .ip(key.source, family_.vip)
-                                                 .tcp({.source = key.source_port, .flags = rst}));
+        const Outcome outcome = engine_->run(
+            Frame().ip(key.source, family_.vip).tcp({.source = key.source_port, .flags = rst}));
         check(outcome.verdict == Verdict::tx, "learn a flow's backend");
         flow.backend = outcome.frame[HAMMER_BACKEND];
         const Mac mac = destination_of(outcome.frame);
         for (const auto& [slot, entry] : engine_->dataplane().tables().backends)
-            if (entry.next_hop && entry.next_hop->mac == mac) expected_[key] = {slot, entry.generation};
+            if (entry.next_hop && entry.next_hop->mac == mac)
+                expected_[key] = {slot, entry.generation};
     }
 
     std::uint16_t backend_of(const dataplane::SessionKey& key) const {
@@ -216,13 +223,22 @@ private:
             }
     }
 
+    // A reader that is interrupted between its two looks gives the others time to change the way
+    // under it. The kernel's tick alone does that a few hundred times a second; this, thousands.
+    void interrupt(int cpu) {
+        pin_to(cpu);
+        (void)::prctl(PR_SET_TIMERSLACK, 1);  // nanoseconds; less often if refused
+        while (!over_)
+            std::this_thread::sleep_for(10us);
+    }
+
     void write_sessions() {
         std::mt19937 random(1);
         dataplane::SessionTable& table = engine_->dataplane().sessions();
         while (goes_on()) {
             for (int i = 0; i < 1000; i++) {
-                const auto& [key, target] = *std::next(
-                    expected_.begin(), static_cast<long>(random() % expected_.size()));
+                const auto& [key, target] =
+                    *std::next(expected_.begin(), static_cast<long>(random() % expected_.size()));
                 dataplane::Session session;
                 session.key = key;
                 session.state = random() % 4 == 0 ? BSC_ESTABLISHED : BSC_EMBRYONIC;
@@ -241,8 +257,8 @@ private:
         dataplane::SessionTable& table = engine_->dataplane().sessions();
         while (goes_on()) {
             for (int i = 0; i < 1000; i++) {
-                const auto& [key, target] = *std::next(
-                    expected_.begin(), static_cast<long>(random() % expected_.size()));
+                const auto& [key, target] =
+                    *std::next(expected_.begin(), static_cast<long>(random() % expected_.size()));
                 if (const auto session = table.find(key)) checker_.look(*session);
             }
             table.for_each([this](const dataplane::Session& session) {
@@ -273,8 +289,7 @@ public:
         bpf_map* map = nullptr;
         bpf_object__for_each_map(map, object_->obj) {
             if (bpf_map__is_internal(map)) continue;
-            const dataplane::UniqueFd fd(
-                bpf_obj_get(map_path(engine, bpf_map__name(map)).c_str()));
+            const dataplane::UniqueFd fd(bpf_obj_get(map_path(engine, bpf_map__name(map)).c_str()));
             check(static_cast<bool>(fd) && bpf_map__reuse_fd(map, fd.get()) == 0,
                   std::string("use the map ") + bpf_map__name(map));
         }

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -20,7 +22,9 @@ struct PacketCase {
     std::vector<std::string> counts;
 };
 
-inline void PrintTo(const PacketCase& test, std::ostream* out) { *out << test.title; }
+inline void PrintTo(const PacketCase& test, std::ostream* out) {
+    *out << test.title;
+}
 
 // A frame that opens a session and is sent to a backend.
 inline PacketCase delivered(std::string title, Bytes in) {
@@ -35,7 +39,8 @@ inline PacketCase dropped(std::string title, Bytes in, std::string reason) {
 
 inline std::string title_of(const ::testing::TestParamInfo<PacketCase>& info) {
     std::string name;
-    for (const char c : info.param.title) name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+    for (const char c : info.param.title)
+        name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
     return name;
 }
 

@@ -126,7 +126,7 @@ std::uint8_t Scene::deliver(const Bytes& frame) {
     EXPECT_EQ(outcome.verdict, Verdict::tx);
     if (outcome.verdict != Verdict::tx) return 0;
     const Mac mac = destination_of(outcome.frame);
-    EXPECT_EQ(outcome.frame, sent_to(mac, frame));
+    EXPECT_EQ(hex(outcome.frame), hex(sent_to(mac, frame)));
     EXPECT_EQ(mac, backend_mac(mac.bytes[5])) << mac.to_string();
     return mac.bytes[5];
 }
@@ -134,7 +134,7 @@ std::uint8_t Scene::deliver(const Bytes& frame) {
 void Scene::expect_untouched(const Bytes& frame, Verdict verdict) {
     const Outcome outcome = engine().run(frame);
     EXPECT_EQ(outcome.verdict, verdict);
-    EXPECT_EQ(outcome.frame, frame);
+    EXPECT_EQ(hex(outcome.frame), hex(frame));
 }
 
 dataplane::SessionKey Scene::key_of(const Family& family, std::uint16_t service_port,

@@ -25,7 +25,9 @@ struct Family {
     Address vip;
     Address other;  // a host that is no VIP
 };
-inline void PrintTo(const Family& family, std::ostream* out) { *out << family.name; }
+inline void PrintTo(const Family& family, std::ostream* out) {
+    *out << family.name;
+}
 const Family& ipv4_family();
 const Family& ipv6_family();
 
@@ -34,7 +36,9 @@ inline constexpr std::uint16_t web = 80;   // TCP
 inline constexpr std::uint16_t name = 53;  // UDP
 
 // The address of backend `number` of the scene.
-constexpr Mac backend_mac(std::uint8_t number) { return {{0x02, 0, 0, 0, 0x0b, number}}; }
+constexpr Mac backend_mac(std::uint8_t number) {
+    return {{0x02, 0, 0, 0, 0x0b, number}};
+}
 
 model::DesiredBackend backend(const Family& family, std::uint8_t number);
 // With backends 1 to 3, and limits of minutes.
@@ -56,7 +60,8 @@ Bytes sent_to(const Mac& destination, Bytes frame);
 Mac destination_of(const Bytes& frame);
 bool is_backend_of_scene(const Mac& mac);
 
-// One engine for all tests of a program that use it; each test begins with the usual tables, no sessions.
+// One engine for all tests of a program that use it; each test begins with the usual tables, no
+// sessions.
 class Scene : public ::testing::Test {
 protected:
     void SetUp() override;

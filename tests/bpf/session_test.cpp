@@ -76,7 +76,8 @@ TEST_P(Sessions, Handshake) {
     EXPECT_EQ(engine().counted(), (Counts{{"session_established", 1}}));
     expect_deltas({BSC_DELTA_ESTABLISHED});
 
-    for (std::uint32_t i = 0; i < 50; i++) EXPECT_EQ(send(ack, 1001 + i * 100, 100), backend);
+    for (std::uint32_t i = 0; i < 50; i++)
+        EXPECT_EQ(send(ack, 1001 + i * 100, 100), backend);
     EXPECT_EQ(engine().counted(), Counts{});
     expect_deltas({});
 }
@@ -186,7 +187,8 @@ TEST_P(Sessions, SecondDatagramEstablishes) {
     EXPECT_EQ(state(name), BSC_EMBRYONIC);
     EXPECT_EQ(deliver(udp_packet(GetParam())), backend);
     EXPECT_EQ(state(name), BSC_ESTABLISHED);
-    for (int i = 0; i < 10; i++) EXPECT_EQ(deliver(udp_packet(GetParam())), backend);
+    for (int i = 0; i < 10; i++)
+        EXPECT_EQ(deliver(udp_packet(GetParam())), backend);
     EXPECT_EQ(engine().counted(), (Counts{{"session_established", 1}, {"session_inserted", 1}}));
 }
 
@@ -222,40 +224,34 @@ TEST_P(Sessions, FlowThatChangesCpuIsOneSession) {
     EXPECT_EQ(engine().deltas().size(), 2U);
 }
 
-TEST_P(Sessions, IdleEstablishedSessionIsOver) {
-    limit(60s, 1s, 60s, model::Unknown::drop);
-    send(syn, 1000);
-    send(ack, 1001);
-    ASSERT_EQ(state(), BSC_ESTABLISHED);
+// Three flows, left alone in three states, each past its own limit.
+TEST_P(Sessions, IdleSessionIsOverInEveryState) {
+    limit(1s, 1s, 1s, model::Unknown::drop);
+    constexpr std::uint16_t embryonic = 41001, established = 41002, closing = 41003;
+    const auto send_from = [&](std::uint16_t port, std::uint8_t flags, std::uint32_t sequence) {
+        EXPECT_NE(deliver(tcp_packet(GetParam(), flags, sequence, port)), 0);
+    };
+    for (const std::uint16_t port : {embryonic, established, closing})
+        send_from(port, syn, 1000);
+    for (const std::uint16_t port : {established, closing})
+        send_from(port, ack, 1001);
+    send_from(closing, fin | ack, 1001);
+    ASSERT_EQ(engine().session(key_of(GetParam(), web, embryonic))->state, BSC_EMBRYONIC);
+    ASSERT_EQ(engine().session(key_of(GetParam(), web, established))->state, BSC_ESTABLISHED);
+    ASSERT_EQ(engine().session(key_of(GetParam(), web, closing))->state, BSC_CLOSING);
     engine().counted();
     std::this_thread::sleep_for(3100ms);
-    expect_untouched(tcp_packet(GetParam(), ack, 1002), Verdict::drop);
-    EXPECT_EQ(engine().counted(), (Counts{{"unknown_session", 1}}));
-}
-
-TEST_P(Sessions, IdleEmbryonicSessionIsOver) {
-    limit(1s, 60s, 60s, model::Unknown::drop);
-    send(syn, 1000);
-    std::this_thread::sleep_for(3100ms);
-    expect_untouched(tcp_packet(GetParam(), ack, 1001), Verdict::drop);
-    EXPECT_EQ(engine().counted().count("unknown_session"), 1U);
-}
-
-TEST_P(Sessions, IdleClosingSessionIsOver) {
-    limit(60s, 60s, 1s, model::Unknown::drop);
-    establish();
-    send(fin | ack);
-    std::this_thread::sleep_for(3100ms);
-    expect_untouched(tcp_packet(GetParam(), ack, 1002), Verdict::drop);
-    EXPECT_EQ(engine().counted().count("unknown_session"), 1U);
+    for (const std::uint16_t port : {embryonic, established, closing})
+        expect_untouched(tcp_packet(GetParam(), ack, 1001, port), Verdict::drop);
+    EXPECT_EQ(engine().counted(), (Counts{{"unknown_session", 3}}));
 }
 
 // Packets keep it, however short its limit: seen at most every second is often enough.
 TEST_P(Sessions, TrafficKeepsASession) {
-    limit(60s, 4s, 60s, model::Unknown::drop);
+    limit(60s, 3s, 60s, model::Unknown::drop);
     send(syn, 1000);
     send(ack, 1001);
-    for (int i = 0; i < 14; i++) {
+    for (int i = 0; i < 10; i++) {
         std::this_thread::sleep_for(500ms);
         EXPECT_NE(send(ack, 1002), 0);
     }

@@ -20,7 +20,8 @@ namespace {
 
 Result<void> run(std::vector<std::string> command) {
     std::vector<char*> arguments;
-    for (std::string& word : command) arguments.push_back(word.data());
+    for (std::string& word : command)
+        arguments.push_back(word.data());
     arguments.push_back(nullptr);
     pid_t child = 0;
     if (const int error =

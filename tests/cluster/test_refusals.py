@@ -172,7 +172,9 @@ class UnresolvedTest(ClusterTest):
             wait_until(lambda: self.row(service)["state"] == "unresolved", 20, "its state")
             self.assertEqual(self.row(service)["ring_slots"], 0)
             self.assertEqual(set(self.flows_of(2000, v6=v6)), {"web1", "web2", "web3"})
-        self.assertEqual(self.node.cli("status").returncode, 4)
+        status = self.node.cli("status")
+        self.assertEqual(status.returncode, 4, status.stdout)
+        self.assertIn("web9", status.stdout)
         self.lab.add_backend("web9", 29)
         for service, v6 in (("web", False), ("web6", True)):
             wait_until(lambda: self.row(service)["state"] == "up", 60, "web9 to be found")

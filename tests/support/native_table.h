@@ -88,8 +88,7 @@ public:
         const std::uint32_t choice = bsc_choose(first, second, Words, now, limits, allowed);
         if (choice == BSC_NO_WAY) return Inserted::no_room;
         __u64* way = bsc_way_at(first, second, bsc_position_of(choice), Words);
-        const struct bsc_claim claim =
-            bsc_claim(way, Words, now, limits, bsc_chosen_rank(choice));
+        const struct bsc_claim claim = bsc_claim(way, Words, now, limits, bsc_chosen_rank(choice));
         if (claim.way == nullptr) return Inserted::lost;
         if (taken != nullptr) *taken = claim.taken;
         b |= std::uint64_t{key.service} << BSC_B_SERVICE_SHIFT;

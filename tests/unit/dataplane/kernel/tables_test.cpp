@@ -106,6 +106,26 @@ protected:
         ASSERT_TRUE(applied) << applied.error().text();
         ASSERT_EQ(plane_->tables(), plan.after);
     }
+    // Slots that packets can find; each as often as a word leads there.
+    std::multiset<std::uint16_t> published() const {
+        std::multiset<std::uint16_t> slots;
+        const int fd = bpf_obj_get(pin("maps/service_words").c_str());
+        for (std::uint32_t i = 0; i < BSC_SERVICE_BUCKETS; i++) {
+            bsc_service_bucket bucket{};
+            EXPECT_EQ(bpf_map_lookup_elem(fd, &i, &bucket), 0);
+            for (const std::uint64_t word : bucket.word)
+                if (word != 0)
+                    slots.insert(static_cast<std::uint16_t>(word >> BSC_SERVICE_WORD_SLOT_SHIFT));
+        }
+        ::close(fd);
+        return slots;
+    }
+    std::multiset<std::uint16_t> service_slots() const {
+        std::multiset<std::uint16_t> slots;
+        for (const auto& [slot, entry] : plane_->tables().services)
+            slots.insert(slot);
+        return slots;
+    }
     void expect_read_back() {
         const Tables before = plane_->tables();
         EXPECT_TRUE(open().adopted());
@@ -161,6 +181,7 @@ TEST_F(TablesTest, CompletesWhatAnotherProcessLeftHalfDone) {
         open();
         want(other_services());
         EXPECT_EQ(meaning_of(plane_->tables()), expected) << "after step " << step;
+        EXPECT_EQ(published(), service_slots()) << "after step " << step;
     }
 }
 
