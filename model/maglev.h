@@ -18,6 +18,8 @@ struct RingMember {
     BackendKey key;
     std::uint32_t weight = 0;  // members of weight 0 get no slot
     std::uint16_t value = 0;   // what stands in the ring for this member: its backend slot
+
+    bool operator==(const RingMember&) const = default;
 };
 
 // `size` is a prime of at least 3; for any other number the ring is empty, as it is when no member

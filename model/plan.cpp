@@ -150,7 +150,8 @@ std::uint16_t free_number(const std::map<std::uint16_t, Value>& before,
 
 class Planner {
 public:
-    Planner(const Tables& before, const Wanted& wanted) : before_(before), wanted_(wanted) {
+    Planner(const Tables& before, const Wanted& wanted, RingMemo& memo)
+        : before_(before), wanted_(wanted), memo_(memo) {
         result_.after = before;
         for (const auto& [slot, service] : before.services)
             slot_of_.emplace(service.key, slot);
@@ -254,11 +255,10 @@ private:
             });
             if (!any_leaves) continue;
             // A backend that is not usable as it stands gets no place before its entry is set.
-            set_ring(*slot_of(wanted.service->key),
-                     ring_of(wanted, slots, [&](std::uint16_t backend) {
-                         const TableBackend& entry = now().backends.at(backend);
-                         return entry.up && entry.next_hop.has_value();
-                     }));
+            build_ring_of(*slot_of(wanted.service->key), wanted, slots, [&](std::uint16_t backend) {
+                const TableBackend& entry = now().backends.at(backend);
+                return entry.up && entry.next_hop.has_value();
+            });
             clear_backends_not_in(wanted.keys, slots);
         }
     }
@@ -270,7 +270,21 @@ private:
     }
 
     template <typename Usable>
-    static Ring ring_of(const Wanted::Service& wanted, const SlotOf& slots, Usable usable) {
+    void build_ring_of(std::uint16_t service, const Wanted::Service& wanted, const SlotOf& slots,
+                       Usable usable) {
+        const auto members = members_of(wanted, slots, usable);
+        const std::uint32_t size = wanted.service->ring_size;
+        const auto stands = now().rings.find(service);
+        if (stands != now().rings.end() && memo_.gives(service, members, size, stands->second))
+            return;
+        Ring ring = build_ring(members, size);
+        memo_.note(service, members, size, ring);
+        set_ring(service, std::move(ring));
+    }
+
+    template <typename Usable>
+    static std::vector<RingMember> members_of(const Wanted::Service& wanted, const SlotOf& slots,
+                                              Usable usable) {
         std::vector<RingMember> members;
         for (const DesiredBackend* backend : wanted.backends) {
             const auto slot = slots.find(backend->key);
@@ -278,7 +292,7 @@ private:
                 continue;
             members.push_back({backend->key, backend->weight, slot->second});
         }
-        return build_ring(std::move(members), wanted.service->ring_size);
+        return members;
     }
 
     // One service: its entry, what its new ring will point at, the ring, then what the old ring
@@ -295,7 +309,7 @@ private:
             else if (takes_new_flows(*backend))
                 change_backend(found->second, *backend);
         }
-        set_ring(slot, ring_of(wanted, slots, [](std::uint16_t) { return true; }));
+        build_ring_of(slot, wanted, slots, [](std::uint16_t) { return true; });
         for (const DesiredBackend* backend : wanted.backends)
             change_backend(slots.at(backend->key), *backend);
         clear_backends_not_in(wanted.keys, old);
@@ -329,6 +343,7 @@ private:
 
     const Tables& before_;
     const Wanted& wanted_;
+    RingMemo& memo_;
     std::map<ServiceKey, std::uint16_t> slot_of_;
     std::map<std::uint16_t, SlotOf> standing_;  // by service slot
     SlotOf none_;                               // of a service that did not stand
@@ -367,13 +382,18 @@ void record(Tables& tables, const Write& write) {
 }
 
 Result<Plan> plan(const Tables& now, const Desired& want) {
+    RingMemo nothing;
+    return plan(now, want, nothing);
+}
+
+Result<Plan> plan(const Tables& now, const Desired& want, RingMemo& memo) {
     const Wanted wanted = without_duplicates(want);
     if (wanted.vips.size() > vip_ids) return failure(excess(wanted.vips.size(), "VIPs", vip_ids));
     if (wanted.services.size() > service_slots)
         return failure(excess(wanted.services.size(), "services", service_slots));
     if (wanted.backends > backend_slots)
         return failure(excess(wanted.backends, "backends", backend_slots));
-    return Planner(now, wanted).run();
+    return Planner(now, wanted, memo).run();
 }
 
 }  // namespace bascule::model

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/ring_memo.h"
 #include "model/tables.h"
 
 namespace bascule::model {
@@ -89,5 +90,7 @@ void record(Tables& tables, const Write& write);
 // A backend with weight 0, not up, or without a next hop is not in its service's ring. Of services
 // or backends wanted twice the first counts. A service's VIP counts as wanted.
 Result<Plan> plan(const Tables& now, const Desired& want);
+// The same plan; `memo`, kept from one plan to the next, spares the rings that do not change.
+Result<Plan> plan(const Tables& now, const Desired& want, RingMemo& memo);
 
 }  // namespace bascule::model

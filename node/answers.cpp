@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/answers.h"
 
-#include <algorithm>
-#include <chrono>
 #include <fmt/format.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
 
 #include "control/framing.h"
 #include "node/session_filter.h"
@@ -34,7 +35,8 @@ Response failure_of(const BackendSearch& search) {
     Response response = control::failure_response(
         search.matches.empty() ? Failure::FAILURE_NOT_FOUND : Failure::FAILURE_AMBIGUOUS,
         search.problem);
-    for (const auto& name : search.candidates) response.mutable_failure()->add_details(name);
+    for (const auto& name : search.candidates)
+        response.mutable_failure()->add_details(name);
     return response;
 }
 
@@ -82,21 +84,21 @@ Response Answers::status() const {
 Response Answers::services() const {
     Response response;
     auto* list = response.mutable_services();
+    const Views views(daemon_);
     for (const auto& service : daemon_.state().config().services)
-        *list->add_services() = service_message(daemon_, service);
+        *list->add_services() = views.service(service);
     return response;
 }
 
 Response Answers::backends(const control::ShowBackendsRequest& ask) const {
     Response response;
     auto* list = response.mutable_backends();
+    Views views(daemon_);
     bool found = ask.service().empty();
     for (const auto& service : daemon_.state().config().services) {
         if (!ask.service().empty() && service.name != ask.service()) continue;
         found = true;
-        const RingShares shares(daemon_, service);
-        for (const auto& backend : service.backends)
-            *list->add_backends() = backend_message(daemon_, service, backend, shares);
+        views.backends(service, *list);
     }
     if (!found)
         return control::failure_response(Failure::FAILURE_NOT_FOUND,
@@ -105,17 +107,17 @@ Response Answers::backends(const control::ShowBackendsRequest& ask) const {
 }
 
 Response Answers::sessions(const control::ShowSessionsRequest& ask) const {
-    auto filter = SessionFilter::make(daemon_, ask);
-    if (!filter)
-        return control::failure_response(Failure::FAILURE_INVALID, filter.error().text());
-    const std::uint32_t limit = std::min(ask.limit() ? ask.limit() : control::kDefaultSessions,
-                                         control::kMostSessions);
+    const Views views(daemon_);
+    auto filter = SessionFilter::make(daemon_, views.slots(), ask);
+    if (!filter) return control::failure_response(Failure::FAILURE_INVALID, filter.error().text());
+    const std::uint32_t limit =
+        std::min(ask.limit() ? ask.limit() : control::kDefaultSessions, control::kMostSessions);
     Response response;
     auto* list = response.mutable_sessions();
     std::uint64_t matched = 0;
     daemon_.dataplane().sessions().for_each([&](const dataplane::Session& session) {
         if (!filter->matches(session)) return true;
-        if (matched++ < limit) *list->add_sessions() = session_message(daemon_, session);
+        if (matched++ < limit) *list->add_sessions() = views.session(session);
         return true;
     });
     list->set_matched(matched);
@@ -125,8 +127,10 @@ Response Answers::sessions(const control::ShowSessionsRequest& ask) const {
 Response Answers::drops() const {
     Response response;
     auto* drops = response.mutable_drops();
-    for (const auto& named : daemon_.dataplane().drops()) fill(*drops->add_drops(), named);
-    for (const auto& named : daemon_.dataplane().events()) fill(*drops->add_events(), named);
+    for (const auto& named : daemon_.dataplane().drops())
+        fill(*drops->add_drops(), named);
+    for (const auto& named : daemon_.dataplane().events())
+        fill(*drops->add_events(), named);
     return response;
 }
 
@@ -166,8 +170,7 @@ Response Answers::change(const std::string& name, const std::function<void(Opera
     }
     Response response;
     auto* answer = response.mutable_backend_changed();
-    *answer->mutable_backend() =
-        backend_message(daemon_, *service, *backend, RingShares(daemon_, *service));
+    *answer->mutable_backend() = Views(daemon_).backend(*service, *backend);
     answer->set_changed(changed);
     if (backends_taking_flows(daemon_, *service) == 0)
         answer->set_note(fmt::format("no backend of {} takes new flows now", service->name));
@@ -181,26 +184,33 @@ boost::asio::awaitable<Response> Answers::reload() {
         if (report.outcome == ReloadReport::Outcome::busy) code = Failure::FAILURE_BUSY;
         if (report.outcome == ReloadReport::Outcome::failed) code = Failure::FAILURE_FAILED;
         Response response = control::failure_response(code, report.message);
-        for (const auto& line : report.details) response.mutable_failure()->add_details(line);
+        for (const auto& line : report.details)
+            response.mutable_failure()->add_details(line);
         co_return response;
     }
     Response response;
     auto* reloaded = response.mutable_reloaded();
     reloaded->set_changed(!report.changes.empty() || report.writes > 0);
     reloaded->set_writes(static_cast<std::uint32_t>(report.writes));
-    for (const auto& line : report.changes) reloaded->add_changes(line);
+    for (const auto& line : report.changes)
+        reloaded->add_changes(line);
     reloaded->set_config_hash(daemon_.loaded().hash);
     co_return response;
 }
 
 Response Answers::detach() {
+    const auto code = daemon_.reloading() ? Failure::FAILURE_BUSY : Failure::FAILURE_FAILED;
     auto detached = daemon_.detach();
-    if (!detached)
-        return control::failure_response(Failure::FAILURE_FAILED, detached.error().text());
+    if (!detached) {
+        if (!daemon_.running()) end_();
+        return control::failure_response(code, detached.error().text());
+    }
     Response response;
     auto* answer = response.mutable_detached();
-    for (const auto& name : detached->interfaces) answer->add_interfaces(name);
-    for (const auto& vip : detached->vips) answer->add_vips(vip);
+    for (const auto& name : detached->interfaces)
+        answer->add_interfaces(name);
+    for (const auto& vip : detached->vips)
+        answer->add_vips(vip);
     end_();
     return response;
 }

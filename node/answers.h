@@ -13,7 +13,8 @@ namespace bascule::node {
 
 class Answers {
 public:
-    // `end` is called once a detach is done: the daemon stops after the answer has gone out.
+    // `end` is called once a detach is done, or has failed too late to go on: the daemon stops
+    // after the answer has gone out.
     Answers(Daemon& daemon, std::function<void()> end) : daemon_(daemon), end_(std::move(end)) {}
 
     boost::asio::awaitable<control::Response> answer(control::Request request);

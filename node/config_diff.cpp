@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/config_diff.h"
 
-#include <algorithm>
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
 
 #include "node/state.h"
 
@@ -13,19 +16,37 @@ namespace {
 constexpr std::size_t most_lines = 100;
 
 template <typename List, typename Same>
-auto find(const List& list, Same same) {
-    const auto found = std::find_if(list.begin(), list.end(), same);
-    return found == list.end() ? nullptr : &*found;
+bool has(const List& list, const Same& same) {
+    return std::find(list.begin(), list.end(), same) != list.end();
 }
+
+// Services and backends come by the thousand, so they are found by name in an index.
+template <typename Named>
+class ByName {
+public:
+    explicit ByName(const std::vector<Named>& list) {
+        for (const auto& one : list)
+            index_.emplace(one.name, &one);
+    }
+    // Nullptr: there is none.
+    const Named* find(const std::string& name) const {
+        const auto found = index_.find(name);
+        return found == index_.end() ? nullptr : found->second;
+    }
+
+private:
+    std::map<std::string_view, const Named*> index_;
+};
 
 void describe_backends(const model::ServiceConfig& from, const model::ServiceConfig& to,
                        std::vector<std::string>& lines) {
+    const ByName before(from.backends);
+    const ByName after(to.backends);
     for (const auto& old : from.backends)
-        if (!find(to.backends, [&](const auto& other) { return other.name == old.name; }))
+        if (!after.find(old.name))
             lines.push_back(fmt::format("backend {}/{} removed", from.name, old.name));
     for (const auto& now : to.backends) {
-        const auto* old =
-            find(from.backends, [&](const auto& other) { return other.name == now.name; });
+        const auto* old = before.find(now.name);
         if (!old) {
             lines.push_back(fmt::format("backend {}/{} added", to.name, now.name));
             continue;
@@ -41,12 +62,12 @@ void describe_backends(const model::ServiceConfig& from, const model::ServiceCon
 
 void describe_services(const model::Config& from, const model::Config& to,
                        std::vector<std::string>& lines) {
+    const ByName before(from.services);
+    const ByName after(to.services);
     for (const auto& old : from.services)
-        if (!find(to.services, [&](const auto& other) { return other.name == old.name; }))
-            lines.push_back(fmt::format("service {} removed", old.name));
+        if (!after.find(old.name)) lines.push_back(fmt::format("service {} removed", old.name));
     for (const auto& now : to.services) {
-        const auto* old =
-            find(from.services, [&](const auto& other) { return other.name == now.name; });
+        const auto* old = before.find(now.name);
         if (!old) {
             lines.push_back(fmt::format("service {} added", now.name));
             continue;
@@ -64,21 +85,19 @@ void describe_services(const model::Config& from, const model::Config& to,
 void describe_interfaces(const model::NodeConfig& from, const model::NodeConfig& to,
                          std::vector<std::string>& lines) {
     for (const auto& name : from.interfaces)
-        if (!find(to.interfaces, [&](const auto& other) { return other == name; }))
-            lines.push_back(fmt::format("interface {} removed", name));
+        if (!has(to.interfaces, name)) lines.push_back(fmt::format("interface {} removed", name));
     for (const auto& name : to.interfaces)
-        if (!find(from.interfaces, [&](const auto& other) { return other == name; }))
-            lines.push_back(fmt::format("interface {} added", name));
+        if (!has(from.interfaces, name)) lines.push_back(fmt::format("interface {} added", name));
 }
 
 void describe_vips(const model::Config& from, const model::Config& to,
                    std::vector<std::string>& lines) {
     for (const auto& vip : from.vips)
-        if (!find(to.vips, [&](const auto& other) { return other == vip; }))
+        if (!has(to.vips, vip))
             lines.push_back(
                 fmt::format("VIP {} on {} removed", vip.address.to_string(), vip.interface));
     for (const auto& vip : to.vips)
-        if (!find(from.vips, [&](const auto& other) { return other == vip; }))
+        if (!has(from.vips, vip))
             lines.push_back(
                 fmt::format("VIP {} on {} added", vip.address.to_string(), vip.interface));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/config_files.h"
 
+#include <fmt/format.h>
 #include <openssl/evp.h>
 #include <unistd.h>
 
@@ -8,7 +9,6 @@
 #include <array>
 #include <climits>
 #include <filesystem>
-#include <fmt/format.h>
 #include <memory>
 
 #include "node/files.h"
@@ -27,11 +27,12 @@ Result<std::vector<std::string>> fragments(const std::string& main_file) {
     std::filesystem::directory_iterator entries(folder, error);
     if (error == std::errc::no_such_file_or_directory) return paths;
     if (error) return failure(folder.string() + ": cannot be read: " + error.message());
-    for (const auto& entry : entries) {
-        const std::string name = entry.path().filename().string();
-        if (entry.path().extension() == ".toml" && name.front() != '.')
-            paths.push_back(entry.path().string());
+    for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+        const auto& path = entries->path();
+        if (path.extension() == ".toml" && path.filename().string().front() != '.')
+            paths.push_back(path.string());
     }
+    if (error) return failure(folder.string() + ": cannot be read: " + error.message());
     std::sort(paths.begin(), paths.end());
     return paths;
 }
@@ -49,7 +50,8 @@ std::string sha256(const std::vector<model::SourceText>& sources) {
     unsigned int size = 0;
     EVP_DigestFinal_ex(context.get(), digest.data(), &size);
     std::string hex;
-    for (unsigned int i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
+    for (unsigned int i = 0; i < size; ++i)
+        hex += fmt::format("{:02x}", digest[i]);
     return hex;
 }
 
@@ -86,7 +88,8 @@ std::string own_host_name() {
 LoadedConfig load_config(const std::string& main_file) {
     Reading reading = read_all(main_file);
     LoadedConfig loaded;
-    for (const auto& source : reading.sources) loaded.files.push_back(source.file);
+    for (const auto& source : reading.sources)
+        loaded.files.push_back(source.file);
     loaded.hash = sha256(reading.sources);
     if (!reading.sources.empty())
         loaded.parsed = model::parse_config(reading.sources, own_host_name());

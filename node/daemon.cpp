@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/daemon.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <fmt/format.h>
-#include <spdlog/spdlog.h>
+#include <set>
 
-#include "model/plan.h"
 #include "node/files.h"
 #include "node/ring_key.h"
 
@@ -41,6 +41,14 @@ spdlog::level::level_enum to_spdlog(model::LogLevel level) {
     return spdlog::level::info;
 }
 
+// Each once, those of VIPs included.
+std::vector<std::string> interfaces_of(const model::Config& config) {
+    std::set<std::string> names(config.node.interfaces.begin(), config.node.interfaces.end());
+    for (const auto& vip : config.vips)
+        names.insert(vip.interface);
+    return {names.begin(), names.end()};
+}
+
 bool has_vip(const model::Config& config, const Address& address) {
     return std::any_of(config.vips.begin(), config.vips.end(),
                        [&](const auto& vip) { return vip.address == address; });
@@ -49,7 +57,10 @@ bool has_vip(const model::Config& config, const Address& address) {
 }  // namespace
 
 Daemon::Daemon(asio::io_context& io, Options options)
-    : io_(io), options_(std::move(options)), started_(std::chrono::steady_clock::now()) {}
+    : io_(io),
+      options_(std::move(options)),
+      started_(std::chrono::steady_clock::now()),
+      upkeep_timer_(io) {}
 
 Daemon::~Daemon() = default;
 
@@ -77,12 +88,15 @@ asio::awaitable<Result<void>> Daemon::take_up(const model::Config& config) {
     neighbours_->set_targets(State::backend_addresses(config));
     co_await await_neighbours(config);
 
-    // Tables, then the program, then the address: nothing draws packets before there is a way on.
+    // What may well be refused comes first: adopted tables are then as they were. Tables come
+    // before the addresses that draw packets to them, and go after those.
+    for (const auto& name : config.node.interfaces)
+        if (auto attached = attach(name, config.node.xdp_mode); !attached) co_return attached;
+    if (auto dropped = drop_stale_vips(config); !dropped) co_return dropped;
     if (auto written = converge(config); !written) co_return failure(std::move(written.error()));
-    if (auto attached = attach_all(config); !attached) co_return attached;
-    if (auto held = drop_stale_vips(config); !held) co_return held;
     for (const auto& vip : config.vips)
         if (auto held = vips_->hold(vip); !held) co_return held;
+    if (auto off = detach_others(config); !off) co_return off;
     worker_ = std::make_unique<SessionWorker>(
         io_, *dataplane_, [this](const SessionReport& report) { session_report_ = report; });
     co_return Result<void>{};
@@ -99,6 +113,7 @@ Result<void> Daemon::open_parts(const model::Config& config) {
     if (!links) return failure(std::move(links.error()));
     links_ = std::move(*links);
     if (auto exist = check_interfaces(config); !exist) return exist;
+    if (auto watched = watch_interfaces(config); !watched) return watched;
 
     auto vips = VipKeeper::open(io_);
     if (!vips) return failure(std::move(vips.error()));
@@ -125,21 +140,20 @@ Result<void> Daemon::open_dataplane(const model::Config& config) {
     return {};
 }
 
-// Also makes them the watched ones.
 Result<void> Daemon::check_interfaces(const model::Config& config) {
-    std::vector<std::string> names = config.node.interfaces;
-    for (const auto& vip : config.vips) names.push_back(vip.interface);
-    std::sort(names.begin(), names.end());
-    names.erase(std::unique(names.begin(), names.end()), names.end());
-
     auto requests = NetlinkRequests::open();
     if (!requests) return failure(std::move(requests.error()));
-    for (const auto& name : names) {
+    for (const auto& name : interfaces_of(config)) {
         auto link = find_link(*requests, name);
         if (!link) return failure(std::move(link.error()));
         if (!link->ethernet) return failure("interface " + name + ": is not an Ethernet interface");
     }
-    return links_->set_names(names);
+    return {};
+}
+
+// Also those that are not there now: their return is what has to be seen.
+Result<void> Daemon::watch_interfaces(const model::Config& config) {
+    return links_->set_names(interfaces_of(config));
 }
 
 asio::awaitable<void> Daemon::await_neighbours(model::Config config) {
@@ -157,19 +171,6 @@ asio::awaitable<void> Daemon::await_neighbours(model::Config config) {
     }
 }
 
-Result<void> Daemon::attach_all(const model::Config& config) {
-    const auto& wanted = config.node.interfaces;
-    for (const auto& name : wanted)
-        if (auto attached = attach(name, config.node.xdp_mode); !attached) return attached;
-    for (const auto& attachment : dataplane_->attachments()) {
-        if (std::find(wanted.begin(), wanted.end(), attachment.interface) != wanted.end()) continue;
-        if (auto off = dataplane_->detach(attachment.interface); !off) return off;
-        spdlog::info("{}: program taken off, it is no longer in [node] interfaces",
-                     attachment.interface);
-    }
-    return {};
-}
-
 Result<void> Daemon::attach(const std::string& interface, model::XdpMode mode) {
     auto attached = dataplane_->attach(interface, mode);
     if (!attached) {
@@ -184,10 +185,26 @@ Result<void> Daemon::attach(const std::string& interface, model::XdpMode mode) {
     return {};
 }
 
+// From all interfaces that the configuration does not name.
+Result<void> Daemon::detach_others(const model::Config& config) {
+    const auto& wanted = config.node.interfaces;
+    const auto is_wanted = [&](const std::string& name) {
+        return std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+    };
+    for (const auto& attachment : dataplane_->attachments()) {
+        if (is_wanted(attachment.interface)) continue;
+        if (auto off = dataplane_->detach(attachment.interface); !off) return off;
+        spdlog::info("{}: program taken off, it is no longer in [node] interfaces",
+                     attachment.interface);
+    }
+    std::erase_if(attach_problems_, [&](const auto& entry) { return !is_wanted(entry.first); });
+    return {};
+}
+
 // Addresses that a daemon of ours left and the configuration no longer has.
 Result<void> Daemon::drop_stale_vips(const model::Config& config) {
-    auto stale = VipKeeper::release_others(
-        [&](const Address& address) { return has_vip(config, address); });
+    auto stale =
+        VipKeeper::release_others([&](const Address& address) { return has_vip(config, address); });
     if (!stale) return failure(std::move(stale.error()));
     for (const auto& address : *stale)
         spdlog::info("VIP {} released: it is no longer in the configuration", address);
@@ -203,60 +220,7 @@ void Daemon::undo_start(const model::Config& config) {
         spdlog::error("{}", detached.error().text());
 }
 
-// ---- what changes by itself ----
-
-Result<std::size_t> Daemon::converge(const model::Config& config) {
-    auto plan = model::plan(dataplane_->tables(), state_->desired(config));
-    if (!plan) return failure(std::move(plan.error()));
-    if (auto applied = dataplane_->apply(*plan); !applied)
-        return failure(std::move(applied.error()));
-    if (!plan->writes.empty()) spdlog::debug("{} table writes", plan->writes.size());
-    return plan->writes.size();
-}
-
-void Daemon::on_neighbours(const std::vector<NeighbourState>& changes) {
-    for (const auto& change : changes) {
-        state_->set_next_hop(change.address, change.next_hop, change.reason);
-        if (change.next_hop)
-            spdlog::info("backend {} is at {} on {}", change.address.to_string(),
-                         change.next_hop->mac.to_string(),
-                         interface_name(change.next_hop->ifindex));
-        else
-            spdlog::warn("backend {} takes no flows: {}", change.address.to_string(),
-                         change.reason);
-    }
-    if (!running()) return;
-    if (auto written = converge(state_->config()); !written)
-        spdlog::error("{}", written.error().text());
-}
-
-void Daemon::on_link(const LinkChange& change) {
-    if (!running()) return;
-    if (!change.now) {
-        spdlog::error("interface {} is gone", change.name);
-        return;
-    }
-    const bool another = !change.before || change.before->ifindex != change.now->ifindex;
-    if (!another && change.before->mac != change.now->mac)
-        dataplane_->interface_mac_changed(change.now->ifindex, change.now->mac);
-    if (!another && change.before->carrier != change.now->carrier)
-        spdlog::warn("interface {}: link {}", change.name, change.now->carrier ? "up" : "down");
-    if (another) restore_interface(change.name);
-}
-
-// An interface of that name is there again: program and addresses went with the old one.
-void Daemon::restore_interface(const std::string& name) {
-    spdlog::warn("interface {} is new: setting it up", name);
-    const model::Config& config = state_->config();
-    const auto& names = config.node.interfaces;
-    if (std::find(names.begin(), names.end(), name) != names.end())
-        if (auto attached = attach(name, config.node.xdp_mode); !attached)
-            spdlog::error("{}", attached.error().text());
-    for (const auto& vip : config.vips) {
-        if (vip.interface != name) continue;
-        if (auto held = vips_->hold(vip); !held) spdlog::error("{}", held.error().text());
-    }
-}
+// ---- while it runs ----
 
 Result<void> Daemon::say(const BackendName& backend, const OperatorWord& word) {
     if (auto kept = state_->words().set(backend, word); !kept) return kept;
@@ -272,16 +236,21 @@ void Daemon::set_log_level(model::LogLevel level) {
 // ---- the end ----
 
 Result<Detached> Daemon::detach() {
+    if (reloading_) return failure("a reload is under way: ask again when it is done");
+    const auto& vips = state_->config().vips;
+    Detached detached;
+    // The address first: nothing is drawn here any more when the program goes.
+    for (const auto& vip : vips) {
+        if (auto released = vips_->release(vip.address); !released) {
+            for (const auto& one : vips)
+                vips_->keep(one);
+            return failure(std::move(released.error()));
+        }
+        detached.vips.push_back(vip.address.to_string());
+    }
     worker_.reset();
     neighbours_.reset();
     links_.reset();
-    Detached detached;
-    // The address first: nothing is drawn here any more when the program goes.
-    for (const auto& vip : state_->config().vips) {
-        if (auto released = vips_->release(vip.address); !released)
-            return failure(std::move(released.error()));
-        detached.vips.push_back(vip.address.to_string());
-    }
     for (const auto& attachment : dataplane_->attachments())
         detached.interfaces.push_back(attachment.interface);
     dataplane_.reset();

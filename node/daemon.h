@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "dataplane/dataplane.h"
+#include "model/ring_memo.h"
 #include "node/config_files.h"
 #include "node/links.h"
 #include "node/neighbours.h"
@@ -66,7 +67,8 @@ public:
     // What the operator says of a backend. Kept on disk before it counts.
     Result<void> say(const BackendName& backend, const OperatorWord& word);
 
-    // VIPs, programs, pins: all away. The daemon is of no use afterwards.
+    // VIPs, programs, pins: all away. The daemon is of no use afterwards. While a reload runs, or
+    // when a VIP cannot be taken away, it fails and the daemon runs on.
     Result<Detached> detach();
     // The same of a daemon that is not running.
     static Result<Detached> detach_dead(const std::string& bpffs);
@@ -84,6 +86,9 @@ public:
     const std::optional<ReloadReport>& last_reload() const { return last_reload_; }
     std::chrono::seconds uptime() const;
     bool running() const { return dataplane_ != nullptr && worker_ != nullptr; }
+    bool reloading() const { return reloading_; }
+    // Why the tables are not what they should be, and tried again; empty: they are.
+    const std::string& tables_problem() const { return tables_problem_; }
     // Interfaces of the configuration that carry no program, and why.
     const std::map<std::string, std::string>& attach_problems() const { return attach_problems_; }
 
@@ -92,18 +97,27 @@ private:
     boost::asio::awaitable<Result<void>> take_up(const model::Config& config);
     Result<void> open_parts(const model::Config& config);
     Result<void> open_dataplane(const model::Config& config);
-    Result<void> check_interfaces(const model::Config& config);
+    static Result<void> check_interfaces(const model::Config& config);
+    Result<void> watch_interfaces(const model::Config& config);
     boost::asio::awaitable<void> await_neighbours(model::Config config);
-    Result<void> attach_all(const model::Config& config);
     Result<void> attach(const std::string& interface, model::XdpMode mode);
+    Result<void> detach_others(const model::Config& config);
     Result<void> drop_stale_vips(const model::Config& config);
     void undo_start(const model::Config& config);
 
-    // Makes the tables what this configuration and all else ask for; how many writes it took.
+    // what it does by itself (upkeep.cpp)
+    //
+    // Makes the tables what this configuration and all else ask for; how many writes it took. What
+    // fails is tried again later, for the configuration that runs then.
     Result<std::size_t> converge(const model::Config& config);
+    Result<std::size_t> write_tables(const model::Config& config);
+    void upkeep_within(std::chrono::milliseconds delay);
+    void upkeep();
     void on_neighbours(const std::vector<NeighbourState>& changes);
     void on_link(const LinkChange& change);
     void restore_interface(const std::string& name);
+    void restore_program(const std::string& name);
+
     void set_log_level(model::LogLevel level);
 
     // reload, step by step (reload.cpp)
@@ -112,6 +126,8 @@ private:
                                                        const model::Config& next);
     Result<std::size_t> switch_to(const model::Config& before, const model::Config& next);
     Result<std::size_t> try_switch(const model::Config& from, const model::Config& to);
+    void run_with(const model::Config& config);
+    void go_back(const model::Config& from, const model::Config& to);
 
     boost::asio::io_context& io_;
     Options options_;
@@ -126,6 +142,10 @@ private:
     SessionReport session_report_;
     std::optional<ReloadReport> last_reload_;
     std::map<std::string, std::string> attach_problems_;
+    std::string tables_problem_;
+    model::RingMemo ring_memo_;
+    boost::asio::steady_timer upkeep_timer_;
+    bool upkeep_planned_ = false;
     bool reloading_ = false;
     bool reload_again_ = false;
 };

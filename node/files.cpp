@@ -44,8 +44,7 @@ Result<std::optional<std::string>> read_small_file(const std::string& path, std:
     if (file.get() < 0 && errno == ENOENT) return std::nullopt;
     if (file.get() < 0) return failure(Error::system("cannot be read", errno));
     struct stat status {};
-    if (::fstat(file.get(), &status) != 0)
-        return failure(Error::system("cannot be read", errno));
+    if (::fstat(file.get(), &status) != 0) return failure(Error::system("cannot be read", errno));
     if (!S_ISREG(status.st_mode)) return failure("is not a regular file");
 
     std::string text;
@@ -56,22 +55,27 @@ Result<std::optional<std::string>> read_small_file(const std::string& path, std:
         if (got < 0) return failure(Error::system("cannot be read", errno));
         if (got == 0) return text;
         text.append(chunk.data(), static_cast<std::size_t>(got));
-        if (text.size() > most)
-            return failure("is larger than " + std::to_string(most) + " bytes");
+        if (text.size() > most) return failure("is larger than " + std::to_string(most) + " bytes");
     }
 }
 
 Result<void> write_file_whole(const std::string& path, std::string_view text, mode_t mode) {
     const std::string draft = path + ".new";
+    const auto give_up = [&](const std::string& what, int code) {
+        ::unlink(draft.c_str());
+        return failure(Error::system(what, code));
+    };
     {
-        const Descriptor file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+        const Descriptor file(
+            ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
         if (file.get() < 0) return failure(Error::system(draft + ": cannot be written", errno));
-        if (!write_all(file.get(), text) || ::fchmod(file.get(), mode) != 0 ||
+        // The mode first: an old draft may have one that shows the text to others.
+        if (::fchmod(file.get(), mode) != 0 || !write_all(file.get(), text) ||
             ::fsync(file.get()) != 0)
-            return failure(Error::system(draft + ": cannot be written", errno));
+            return give_up(draft + ": cannot be written", errno);
     }
     if (::rename(draft.c_str(), path.c_str()) != 0)
-        return failure(Error::system(path + ": cannot be replaced", errno));
+        return give_up(path + ": cannot be replaced", errno);
     const auto folder = std::filesystem::path(path).parent_path();
     const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (directory.get() >= 0) ::fsync(directory.get());  // the rename itself

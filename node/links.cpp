@@ -128,6 +128,11 @@ Result<std::unique_ptr<LinkWatch>> LinkWatch::open(boost::asio::io_context& io,
 Result<void> LinkWatch::set_names(const std::vector<std::string>& names) {
     std::map<std::string, std::optional<Link>> links;
     for (const std::string& name : names) {
+        // To read it anew would hide a change whose event is still on its way.
+        if (const auto known = links_.find(name); known != links_.end()) {
+            links[name] = known->second;
+            continue;
+        }
         auto link = query_name(requests_, name);
         if (!link && link.error().code != ENODEV) {
             return failure(link.error().to_error().within("interface " + name));

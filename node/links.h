@@ -57,7 +57,8 @@ public:
 
     static Result<std::unique_ptr<LinkWatch>> open(boost::asio::io_context& io, OnChange on_change);
 
-    // The names to watch from now on; reads their present state without calling back.
+    // The names to watch from now on. Reads the present state of new ones without calling back;
+    // those that stay keep what was last seen of them.
     Result<void> set_names(const std::vector<std::string>& names);
 
     // As last seen; nullopt: no such interface, or not watched.

@@ -2,6 +2,8 @@
 // basculed: options, signals, and the order in which the daemon comes up and goes down.
 //
 // Exit codes: 0 well, 1 refused or failed, 2 usage.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <systemd/sd-daemon.h>
 
 #include <CLI/CLI.hpp>
@@ -9,11 +11,12 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
-#include <fmt/format.h>
-#include <spdlog/spdlog.h>
+#include <filesystem>
+#include <optional>
 
 #include "base/log.h"
 #include "control/server.h"
+#include "control/socket_file.h"
 #include "node/answers.h"
 #include "node/daemon.h"
 #include "node/files.h"
@@ -26,7 +29,17 @@ using namespace bascule::node;
 namespace {
 
 int report_errors(const LoadedConfig& loaded) {
-    for (const auto& error : loaded.parsed.errors) fmt::print(stderr, "{}\n", error.to_string());
+    for (const auto& error : loaded.parsed.errors)
+        fmt::print(stderr, "{}\n", error.to_string());
+    return 1;
+}
+
+std::string control_socket(const Options& options) {
+    return options.runtime_dir + "/control.sock";
+}
+
+int fail_plainly(const Error& error) {
+    fmt::print(stderr, "basculed: {}\n", error.text());
     return 1;
 }
 
@@ -34,19 +47,25 @@ int check(const std::string& file) {
     const LoadedConfig loaded = load_config(file);
     if (!loaded.parsed.config) return report_errors(loaded);
     std::size_t backends = 0;
-    for (const auto& service : loaded.parsed.config->services) backends += service.backends.size();
+    for (const auto& service : loaded.parsed.config->services)
+        backends += service.backends.size();
     fmt::print("{}: configuration is valid: {} VIPs, {} services, {} backends\n", file,
                loaded.parsed.config->vips.size(), loaded.parsed.config->services.size(), backends);
     return 0;
 }
 
+// Holds the daemon's own place meanwhile: a live one would lose all beneath its feet.
 int detach(const Options& options) {
-    auto detached = Daemon::detach_dead(options.bpffs);
-    if (!detached) {
-        fmt::print(stderr, "basculed: {}\n", detached.error().text());
-        return 1;
+    std::optional<control::SocketFile> place;
+    if (std::filesystem::is_directory(options.runtime_dir)) {
+        auto free = control::SocketFile::listen(control_socket(options), 0600, 1);
+        if (!free) return fail_plainly(free.error());
+        place = std::move(*free);
     }
-    for (const auto& vip : detached->vips) fmt::print("VIP {} released\n", vip);
+    auto detached = Daemon::detach_dead(options.bpffs);
+    if (!detached) return fail_plainly(detached.error());
+    for (const auto& vip : detached->vips)
+        fmt::print("VIP {} released\n", vip);
     fmt::print("{}: programs and tables taken away\n", options.bpffs);
     return 0;
 }
@@ -61,7 +80,7 @@ public:
         if (auto made = make_directory(options_.runtime_dir); !made)
             return fail(options_.runtime_dir, made.error());
         control::ServerOptions socket;
-        socket.path = options_.runtime_dir + "/control.sock";
+        socket.path = control_socket(options_);
         auto server = control::Server::open(
             io_, socket, [this](control::Request request) { return answers_.answer(request); });
         if (!server) return fail("control socket", server.error());
@@ -92,13 +111,22 @@ private:
         spdlog::info("basculed {} is running as node {}", version,
                      daemon_.state().config().node.name);
         sd_notify(0, "READY=1");
+        if (reload_wanted_) daemon_.request_reload();
+    }
+
+    // One that comes during the start may be about an edit that the start has not read.
+    void hang_up() {
+        if (daemon_.running())
+            daemon_.request_reload();
+        else
+            reload_wanted_ = true;
     }
 
     void watch_signals() {
         signals_.async_wait([this](const boost::system::error_code& error, int signal) {
             if (error) return;
             if (signal == SIGHUP) {
-                if (daemon_.running()) daemon_.request_reload();
+                hang_up();
             } else {
                 spdlog::info("stopping: tables, programs and VIPs stay as they are");
                 stop();
@@ -124,6 +152,7 @@ private:
     std::unique_ptr<control::Server> server_;
     asio::signal_set signals_{io_, SIGHUP, SIGTERM, SIGINT};
     bool stopping_ = false;
+    bool reload_wanted_ = false;
     int exit_code_ = 0;
 };
 
@@ -154,6 +183,8 @@ int main(int argc, char** argv) {
 
     if (only_check) return check(options.config);
     if (only_detach) return detach(options);
+    // Whoever reads the log may go away; the daemon must not go with it.
+    std::signal(SIGPIPE, SIG_IGN);
     start_log(spdlog::level::info);
     LoadedConfig loaded = load_config(options.config);
     if (!loaded.parsed.config) {

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "model/config.h"
 #include "node/files.h"
 
 namespace bascule::node {
@@ -27,6 +28,13 @@ Json to_json(const std::map<BackendName, OperatorWord>& words) {
     return {{"version", format_version}, {"words", std::move(list)}};
 }
 
+// get<>() alone would take -1 and 1e9, and make something else of them.
+std::uint32_t weight_from(const Json& json) {
+    if (!json.is_number_unsigned() || json.get<std::uint64_t>() > model::most_weight)
+        throw Json::other_error::create(500, "a weight is 0 to 65535, not " + json.dump(), &json);
+    return json.get<std::uint32_t>();
+}
+
 // Throws nlohmann's exceptions on whatever is not as to_json writes it.
 std::map<BackendName, OperatorWord> from_json(const Json& json) {
     std::map<BackendName, OperatorWord> words;
@@ -36,7 +44,7 @@ std::map<BackendName, OperatorWord> from_json(const Json& json) {
         OperatorWord word;
         word.drained = entry.at("drained").get<bool>();
         word.unix_seconds = entry.at("said").get<std::int64_t>();
-        if (entry.contains("weight")) word.weight = entry.at("weight").get<std::uint32_t>();
+        if (entry.contains("weight")) word.weight = weight_from(entry.at("weight"));
         words[{entry.at("service").get<std::string>(), entry.at("backend").get<std::string>()}] =
             word;
     }
@@ -53,7 +61,8 @@ Result<OperatorWords> OperatorWords::load(const std::string& state_dir) {
     try {
         words.words_ = from_json(Json::parse(**text));
     } catch (const Json::exception& error) {
-        return failure(words.path_ + ": holds what the operator said (drain, weight) and cannot be " +
+        return failure(words.path_ +
+                       ": holds what the operator said (drain, weight) and cannot be " +
                        "understood: " + error.what() + ". Mend it, or remove it to forget it all");
     }
     return words;

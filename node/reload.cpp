@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // An edit of the files while the daemon runs: checked whole, applied whole, or refused whole.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <fmt/format.h>
 #include <set>
-#include <spdlog/spdlog.h>
 
 #include "model/plan.h"
 #include "node/config_diff.h"
@@ -25,7 +26,8 @@ std::int64_t now_unix() {
         .count();
 }
 
-std::vector<model::VipConfig> vips_only_in(const model::Config& these, const model::Config& others) {
+std::vector<model::VipConfig> vips_only_in(const model::Config& these,
+                                           const model::Config& others) {
     std::vector<model::VipConfig> vips;
     for (const auto& vip : these.vips)
         if (std::find(others.vips.begin(), others.vips.end(), vip) == others.vips.end())
@@ -45,16 +47,18 @@ std::vector<std::string> interfaces_only_in(const model::Config& these,
 std::vector<Address> backends_of_both(const model::Config& one, const model::Config& other) {
     std::set<Address> all;
     for (const auto* config : {&one, &other})
-        for (const auto& address : State::backend_addresses(*config)) all.insert(address);
+        for (const auto& address : State::backend_addresses(*config))
+            all.insert(address);
     return {all.begin(), all.end()};
 }
 
 // What is laid down when the programs are loaded, and so takes a restart.
 Result<void> check_fixed(const model::NodeConfig& runs, const model::NodeConfig& next) {
     const auto refuse = [](const char* key) {
-        return failure(fmt::format("[node] {} cannot change while basculed runs: restart it "
-                                   "(traffic goes on meanwhile, sessions are kept)",
-                                   key));
+        return failure(
+            fmt::format("[node] {} cannot change while basculed runs: restart it "
+                        "(traffic goes on meanwhile, sessions are kept)",
+                        key));
     };
     if (runs.max_sessions != next.max_sessions) return refuse("max_sessions");
     if (runs.max_sessions_v6 != next.max_sessions_v6) return refuse("max_sessions_v6");
@@ -76,11 +80,18 @@ asio::awaitable<ReloadReport> Daemon::reload() {
         co_return busy;
     }
     reloading_ = true;
-    ReloadReport report = co_await reload_now();
+    ReloadReport report;
+    try {
+        report = co_await reload_now();
+    } catch (const std::exception& bug) {  // must not bar all reloads to come
+        report.outcome = Outcome::failed;
+        report.message = fmt::format("internal error: {}", bug.what());
+    }
     reloading_ = false;
     report.unix_seconds = now_unix();
     last_reload_ = report;
-    for (const auto& line : report.details) spdlog::error("{}", line);
+    for (const auto& line : report.details)
+        spdlog::error("{}", line);
     if (report.outcome != Outcome::applied)
         spdlog::error("reload: {}", report.message);
     else
@@ -106,7 +117,8 @@ asio::awaitable<ReloadReport> Daemon::reload_now() {
         report.message = std::move(why);
         return report;
     };
-    for (const auto& error : loaded.parsed.errors) report.details.push_back(error.to_string());
+    for (const auto& error : loaded.parsed.errors)
+        report.details.push_back(error.to_string());
     if (!loaded.parsed.config)
         co_return refuse("the configuration has errors; everything stays as it runs");
 
@@ -114,12 +126,10 @@ asio::awaitable<ReloadReport> Daemon::reload_now() {
     const model::Config next = *loaded.parsed.config;
     if (auto fixed = check_fixed(before.node, next.node); !fixed)
         co_return refuse(fixed.error().text());
-    if (auto fits = model::plan(dataplane_->tables(), state_->desired(next)); !fits)
+    if (auto fits = model::plan(dataplane_->tables(), state_->desired(next), ring_memo_); !fits)
         co_return refuse(fits.error().text());
     if (auto clear = co_await clear_the_way(before, next); !clear) {
-        if (auto watched = check_interfaces(before); !watched)
-            spdlog::error("{}", watched.error().text());
-        neighbours_->set_targets(State::backend_addresses(before));
+        run_with(before);
         co_return refuse(clear.error().text());
     }
     auto written = switch_to(before, next);
@@ -150,16 +160,19 @@ Result<std::size_t> Daemon::switch_to(const model::Config& before, const model::
     auto written = try_switch(before, next);
     if (!written) {
         spdlog::error("reload failed, going back: {}", written.error().text());
-        if (auto back = try_switch(next, before); !back)
-            spdlog::error("going back failed, too: {}", back.error().text());
+        go_back(next, before);
     }
-    const model::Config& runs = written ? next : before;
-    state_->set_config(runs);
-    neighbours_->set_targets(State::backend_addresses(runs));
-    if (auto watched = check_interfaces(runs); !watched)
-        spdlog::error("{}", watched.error().text());
-    set_log_level(runs.log.level);
+    run_with(written ? next : before);
     return written;
+}
+
+// Whatever follows a configuration follows this one from now on.
+void Daemon::run_with(const model::Config& config) {
+    state_->set_config(config);
+    neighbours_->set_targets(State::backend_addresses(config));
+    if (auto watched = watch_interfaces(config); !watched)
+        spdlog::error("{}", watched.error().text());
+    set_log_level(config.log.level);
 }
 
 Result<std::size_t> Daemon::try_switch(const model::Config& from, const model::Config& to) {
@@ -174,11 +187,23 @@ Result<std::size_t> Daemon::try_switch(const model::Config& from, const model::C
     if (!written) return written;
     for (const auto& vip : vips_only_in(to, from))
         if (auto held = vips_->hold(vip); !held) return failure(std::move(held.error()));
-    for (const auto& name : interfaces_only_in(from, to)) {
-        if (auto off = dataplane_->detach(name); !off) return failure(std::move(off.error()));
-        attach_problems_.erase(name);
-    }
+    if (auto off = detach_others(to); !off) return failure(std::move(off.error()));
     return written;
+}
+
+// After a try_switch() the other way that ended anywhere: every step that can be gone is.
+void Daemon::go_back(const model::Config& from, const model::Config& to) {
+    const auto tell = [](const auto& step) {
+        if (!step) spdlog::error("going back: {}", step.error().text());
+    };
+    for (const auto& name : interfaces_only_in(to, from))
+        tell(attach(name, to.node.xdp_mode));
+    for (const auto& vip : vips_only_in(from, to))
+        tell(vips_->release(vip.address));
+    tell(converge(to));
+    for (const auto& vip : vips_only_in(to, from))
+        vips_->keep(vip);
+    tell(detach_others(to));
 }
 
 }  // namespace bascule::node

@@ -1,25 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/session_filter.h"
 
-#include <charconv>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "node/views.h"
 
 namespace bascule::node {
 
 namespace {
-
-constexpr unsigned mapped_bits = 96;  // of a v4-mapped address before the IPv4 address
-
-Address masked(const Address& address, unsigned bits) {
-    Address::Bytes bytes = address.bytes();
-    for (unsigned i = 0; i < bytes.size(); ++i) {
-        const unsigned keep = bits > i * 8 ? std::min(bits - i * 8, 8U) : 0;
-        bytes[i] = static_cast<std::uint8_t>(bytes[i] & (0xff00U >> keep));
-    }
-    return Address(bytes);
-}
 
 std::optional<bsc_state> to_state(control::SessionState state) {
     switch (state) {
@@ -36,52 +26,59 @@ std::optional<bsc_state> to_state(control::SessionState state) {
     }
 }
 
-}  // namespace
-
-Result<SessionFilter::Prefix> SessionFilter::parse_prefix(const std::string& text) {
-    const auto slash = text.find('/');
-    const auto address = Address::parse(text.substr(0, slash));
-    if (!address)
-        return failure(fmt::format("'{}' is no address and no prefix such as 192.0.2.0/24", text));
-    const unsigned width = address->is_v4() ? 32 : 128;
-    unsigned length = width;
-    if (slash != std::string::npos) {
-        const char* end = text.data() + text.size();
-        const auto read = std::from_chars(text.data() + slash + 1, end, length);
-        if (read.ec != std::errc() || read.ptr != end || length > width)
-            return failure(fmt::format("'{}': a prefix length is 0 to {}", text, width));
-    }
-    const unsigned bits = address->is_v4() ? mapped_bits + length : length;
-    return Prefix{masked(*address, bits), bits};
+// After a write that the kernel refused.
+std::string not_in_tables(const std::string& name) {
+    return fmt::format("'{}' is not in the tables of the data plane yet: see `bascule status`",
+                       name);
 }
 
-Result<SessionFilter> SessionFilter::make(const Daemon& daemon,
+}  // namespace
+
+Result<SessionFilter> SessionFilter::make(const Daemon& daemon, const Slots& slots,
                                           const control::ShowSessionsRequest& ask) {
     SessionFilter filter;
     filter.state_ = to_state(ask.state());
-    for (const auto& service : daemon.state().config().services)
-        if (service.name == ask.service()) filter.service_ = service_slot(daemon, service);
-    if (!ask.service().empty() && !filter.service_)
-        return failure(fmt::format("there is no service '{}'", ask.service()));
-    if (!ask.backend().empty()) {
-        const BackendSearch search = find_backend(daemon.state().config(), ask.backend());
-        if (search.matches.size() != 1) return failure(search.problem);
-        filter.backend_ =
-            backend_slot(daemon, *search.matches.front().first, *search.matches.front().second);
+    if (!ask.service().empty()) {
+        const auto& services = daemon.state().config().services;
+        const auto named = std::find_if(services.begin(), services.end(), [&](const auto& service) {
+            return service.name == ask.service();
+        });
+        if (named == services.end())
+            return failure(fmt::format("there is no service '{}'", ask.service()));
+        filter.service_ = slots.service(key_of(*named));
+        if (!filter.service_) return failure(not_in_tables(ask.service()));
     }
+    if (!ask.backend().empty())
+        if (auto set = filter.set_backend(daemon, slots, ask); !set)
+            return failure(std::move(set.error()));
     if (!ask.source().empty()) {
-        auto prefix = parse_prefix(ask.source());
+        auto prefix = Prefix::parse(ask.source());
         if (!prefix) return failure(std::move(prefix.error()));
         filter.source_ = *prefix;
     }
     return filter;
 }
 
+Result<void> SessionFilter::set_backend(const Daemon& daemon, const Slots& slots,
+                                        const control::ShowSessionsRequest& ask) {
+    const bool full = ask.service().empty() || ask.backend().find('/') != std::string::npos;
+    const std::string name = full ? ask.backend() : ask.service() + "/" + ask.backend();
+    const BackendSearch search = find_backend(daemon.state().config(), name);
+    if (search.matches.size() != 1) return failure(search.problem);
+    const auto [service, backend] = search.matches.front();
+    const auto slot = slots.backend(key_of(*service), key_of(*backend));
+    if (!slot) return failure(not_in_tables(name));
+    backend_ = {*slot, daemon.dataplane().tables().backends.at(*slot).generation};
+    return {};
+}
+
 bool SessionFilter::matches(const dataplane::Session& session) const {
     if (service_ && session.key.service != *service_) return false;
-    if (backend_ && session.backend != *backend_) return false;
+    if (backend_ &&
+        (session.backend != backend_->slot || session.generation != backend_->generation))
+        return false;
     if (state_ && session.state != *state_) return false;
-    return !source_ || masked(session.key.source, source_->bits) == source_->address;
+    return !source_ || source_->contains(session.key.source);
 }
 
 }  // namespace bascule::node

@@ -7,26 +7,33 @@
 #include "base/result.h"
 #include "control/control.pb.h"
 #include "node/daemon.h"
+#include "node/prefix.h"
+#include "node/slots.h"
 
 namespace bascule::node {
 
 class SessionFilter {
 public:
-    // Fails on a service, a backend or a prefix that is none.
-    static Result<SessionFilter> make(const Daemon& daemon,
+    // Fails on a service, a backend or a prefix that is none. A backend's name need only be the one
+    // of its kind within the service that is asked for.
+    static Result<SessionFilter> make(const Daemon& daemon, const Slots& slots,
                                       const control::ShowSessionsRequest& ask);
 
     bool matches(const dataplane::Session& session) const;
 
 private:
-    struct Prefix {
-        Address address;  // host bits are 0
-        unsigned bits;    // of 128; IPv4 addresses are v4-mapped
+    // A slot alone would also match sessions of the one that had it before.
+    struct Backend {
+        std::uint16_t slot;
+        std::uint8_t generation;
     };
-    static Result<Prefix> parse_prefix(const std::string& text);
+
+    SessionFilter() = default;
+    Result<void> set_backend(const Daemon& daemon, const Slots& slots,
+                             const control::ShowSessionsRequest& ask);
 
     std::optional<std::uint16_t> service_;
-    std::optional<std::uint16_t> backend_;
+    std::optional<Backend> backend_;
     std::optional<Prefix> source_;
     std::optional<bsc_state> state_;
 };

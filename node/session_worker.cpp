@@ -54,8 +54,8 @@ struct SessionWorker::Impl {
 
     void sweep() {
         const auto limits = dataplane.idle_limits();
-        dataplane.sessions().sweep(part, sweep_parts, limits, [](const dataplane::Session&) {},
-                                   pass);
+        dataplane.sessions().sweep(
+            part, sweep_parts, limits, [](const dataplane::Session&) {}, pass);
         if (++part == sweep_parts) finish_pass();
         sweep_timer.expires_after(sweep_interval);
         sweep_timer.async_wait([this](const boost::system::error_code& error) {
@@ -66,7 +66,8 @@ struct SessionWorker::Impl {
     // So that the first answers already tell what an earlier process left.
     void first_pass() {
         const auto limits = dataplane.idle_limits();
-        dataplane.sessions().sweep(0, 1, limits, [](const dataplane::Session&) {}, pass);
+        dataplane.sessions().sweep(
+            0, 1, limits, [](const dataplane::Session&) {}, pass);
         count_pass();
         on_report(report);
     }

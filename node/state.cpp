@@ -29,8 +29,11 @@ void State::set_next_hop(const Address& backend, std::optional<model::NextHop> n
 }
 
 void State::assume_next_hops(const model::Tables& tables) {
+    const auto addresses = backend_addresses(config_);
+    const std::set<Address> wanted(addresses.begin(), addresses.end());
     for (const auto& [slot, backend] : tables.backends)
-        if (backend.next_hop) neighbours_[backend.key.address] = {backend.next_hop, {}};
+        if (backend.next_hop && wanted.contains(backend.key.address))
+            neighbours_.try_emplace(backend.key.address, Neighbour{backend.next_hop, {}});
 }
 
 BackendView State::view(const model::ServiceConfig& service,
@@ -58,10 +61,11 @@ BackendView State::view(const model::ServiceConfig& service,
 
 model::Desired State::desired(const model::Config& config) const {
     model::Desired desired;
-    for (const auto& vip : config.vips) desired.vips.push_back(vip.address);
+    for (const auto& vip : config.vips)
+        desired.vips.push_back(vip.address);
     for (const auto& service : config.services) {
-        model::DesiredService wanted{key_of(service),   service.limits,    service.affinity,
-                                     service.unknown,   service.ring_size, {}};
+        model::DesiredService wanted{key_of(service), service.limits,    service.affinity,
+                                     service.unknown, service.ring_size, {}};
         for (const auto& backend : service.backends) {
             const BackendView seen = view(service, backend);
             wanted.backends.push_back({key_of(backend), seen.weight,
@@ -76,7 +80,8 @@ model::Desired State::desired(const model::Config& config) const {
 std::vector<Address> State::backend_addresses(const model::Config& config) {
     std::set<Address> addresses;
     for (const auto& service : config.services)
-        for (const auto& backend : service.backends) addresses.insert(backend.address);
+        for (const auto& backend : service.backends)
+            addresses.insert(backend.address);
     return {addresses.begin(), addresses.end()};
 }
 

@@ -29,8 +29,8 @@ struct BackendView {
     const model::ServiceConfig* service;
     const model::BackendConfig* backend;
     BackendCondition condition;
-    std::string reason;    // of `unresolved`
-    std::uint32_t weight;  // effective; 0 when drained
+    std::string reason;        // of `unresolved`
+    std::uint32_t weight;      // effective; 0 when drained
     const OperatorWord* word;  // nullptr: the operator has said nothing
     std::optional<model::NextHop> next_hop;
 
@@ -42,6 +42,7 @@ public:
     State(model::Config config, OperatorWords words);
 
     const model::Config& config() const { return config_; }
+    // Forgets the next hops of backends that are not in it.
     void set_config(model::Config config);
 
     const OperatorWords& words() const { return words_; }
@@ -50,7 +51,8 @@ public:
     // What the kernel says of a backend's address. `reason` says why there is no next hop.
     void set_next_hop(const Address& backend, std::optional<model::NextHop> next_hop,
                       std::string reason);
-    // Next hops that an earlier process left in the tables count until the kernel has spoken.
+    // Next hops that an earlier process left in the tables count until the kernel has spoken; those
+    // of backends that are not in the configuration never do.
     void assume_next_hops(const model::Tables& tables);
 
     // What is wanted of the data plane now, or with another configuration.

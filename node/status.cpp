@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/status.h"
 
-#include <algorithm>
 #include <fmt/format.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "node/version.h"
 #include "node/views.h"
@@ -20,6 +21,26 @@ void add_degradation(Status& status, std::string what, std::string mend = {}) {
     entry->set_mend(std::move(mend));
 }
 
+// A dead switch takes thousands of backends along; the first few say enough.
+class BackendDegradations {
+public:
+    void add(Status& status, const BackendView& view) {
+        if (++count_ > most) return;
+        add_degradation(
+            status, fmt::format("backend {}/{} ({}): {}", view.service->name, view.backend->name,
+                                view.backend->address.to_string(), reason_of(view)));
+    }
+    void finish(Status& status) const {
+        if (count_ > most)
+            add_degradation(status, fmt::format("{} more backends take no flows", count_ - most),
+                            "bascule show backends");
+    }
+
+private:
+    static constexpr std::size_t most = 50;
+    std::size_t count_ = 0;
+};
+
 void add_counter(Status& status, const char* name, const char* meaning, std::uint64_t count) {
     auto* counter = status.add_counters();
     counter->set_name(name);
@@ -34,7 +55,8 @@ void fill_process(Status& status, const Daemon& daemon) {
     status.set_uptime_seconds(static_cast<std::uint64_t>(daemon.uptime().count()));
     status.set_adopted(daemon.dataplane().adopted());
     status.set_bpffs(daemon.options().bpffs);
-    for (const auto& file : daemon.loaded().files) status.add_config_files(file);
+    for (const auto& file : daemon.loaded().files)
+        status.add_config_files(file);
     status.set_config_hash(daemon.loaded().hash);
     if (!daemon.last_reload()) return;
     const ReloadReport& last = *daemon.last_reload();
@@ -42,10 +64,14 @@ void fill_process(Status& status, const Daemon& daemon) {
     reload->set_unix_seconds(static_cast<std::uint64_t>(last.unix_seconds));
     reload->set_ok(last.outcome == ReloadReport::Outcome::applied);
     reload->set_message(last.message);
-    for (const auto& line : last.details) reload->add_details(line);
-    if (!reload->ok())
+    for (const auto& line : last.details)
+        reload->add_details(line);
+    if (last.outcome == ReloadReport::Outcome::refused)
         add_degradation(status, "the last reload was refused: " + last.message,
                         "mend the file, then `bascule check` and `bascule reload`");
+    else if (!reload->ok())
+        add_degradation(status, "the last reload failed and was taken back: " + last.message,
+                        "mend the cause, then `bascule reload`");
 }
 
 void fill_link(control::Interface& message, const Daemon& daemon, Status& status) {
@@ -110,6 +136,7 @@ void fill_vips(Status& status, const Daemon& daemon) {
 void fill_backends(Status& status, const Daemon& daemon) {
     const State& state = daemon.state();
     std::uint32_t backends = 0, up = 0, empty = 0;
+    BackendDegradations degradations;
     for (const auto& service : state.config().services) {
         std::uint32_t up_here = 0;
         for (const auto& backend : service.backends) {
@@ -118,17 +145,18 @@ void fill_backends(Status& status, const Daemon& daemon) {
             up_here += view.takes_flows();
             if (view.condition == BackendCondition::unresolved ||
                 view.condition == BackendCondition::unknown)
-                add_degradation(status, fmt::format("backend {}/{} ({}): {}", service.name,
-                                                    backend.name, backend.address.to_string(),
-                                                    reason_of(view)));
+                degradations.add(status, view);
         }
         up += up_here;
         if (up_here > 0) continue;
         ++empty;
-        add_degradation(status,
-                        fmt::format("service {}: no backend takes new flows", service.name),
+        add_degradation(status, fmt::format("service {}: no backend takes new flows", service.name),
                         "bascule show backends " + service.name);
     }
+    degradations.finish(status);
+    if (!daemon.tables_problem().empty())
+        add_degradation(status, "the tables are not what they should be, which is tried again: " +
+                                    daemon.tables_problem());
     status.set_services(static_cast<std::uint32_t>(state.config().services.size()));
     status.set_services_without_backend(empty);
     status.set_backends(backends);

@@ -19,6 +19,12 @@ void fill(control::Traffic& message, const dataplane::Traffic& traffic) {
     message.set_new_sessions(traffic.new_sessions);
 }
 
+void fill(control::OperatorWord& message, const OperatorWord& word) {
+    message.set_drained(word.drained);
+    if (word.weight) message.set_weight(*word.weight);
+    message.set_unix_seconds(static_cast<std::uint64_t>(word.unix_seconds));
+}
+
 std::uint64_t sessions_of(const Daemon& daemon, std::uint16_t backend_slot) {
     const auto& counts = daemon.sessions().pass.by_backend;
     const auto found = counts.find(backend_slot);
@@ -53,26 +59,6 @@ control::SessionState to_message(bsc_state state) {
     }
 }
 
-// The configuration's name of what stands in a service slot; nullptr when it is gone from there.
-const model::ServiceConfig* config_of(const Daemon& daemon, std::uint16_t slot) {
-    const auto& services = daemon.dataplane().tables().services;
-    const auto found = services.find(slot);
-    if (found == services.end()) return nullptr;
-    for (const auto& service : daemon.state().config().services)
-        if (key_of(service) == found->second.key) return &service;
-    return nullptr;
-}
-
-std::string backend_name(const Daemon& daemon, const model::ServiceConfig& service,
-                         const dataplane::Session& session) {
-    const auto& backends = daemon.dataplane().tables().backends;
-    const auto found = backends.find(session.backend);
-    if (found == backends.end() || found->second.generation != session.generation) return {};
-    for (const auto& backend : service.backends)
-        if (key_of(backend) == found->second.key) return backend.name;
-    return {};
-}
-
 }  // namespace
 
 std::string reason_of(const BackendView& view) {
@@ -90,36 +76,6 @@ std::string reason_of(const BackendView& view) {
     return {};
 }
 
-RingShares::RingShares(const Daemon& daemon, const model::ServiceConfig& service) {
-    const auto slot = service_slot(daemon, service);
-    const auto& rings = daemon.dataplane().tables().rings;
-    const auto ring = slot ? rings.find(*slot) : rings.end();
-    if (ring == rings.end()) return;
-    for (const auto backend : ring->second) ++slots_[backend];
-    size_ = static_cast<std::uint32_t>(ring->second.size());
-}
-
-std::uint32_t RingShares::of(std::uint16_t backend_slot) const {
-    const auto found = slots_.find(backend_slot);
-    return found == slots_.end() ? 0 : found->second;
-}
-
-std::optional<std::uint16_t> service_slot(const Daemon& daemon,
-                                          const model::ServiceConfig& service) {
-    for (const auto& [slot, entry] : daemon.dataplane().tables().services)
-        if (entry.key == key_of(service)) return slot;
-    return std::nullopt;
-}
-
-std::uint16_t backend_slot(const Daemon& daemon, const model::ServiceConfig& service,
-                           const model::BackendConfig& backend) {
-    const auto of_service = service_slot(daemon, service);
-    if (!of_service) return 0;
-    for (const auto& [slot, entry] : daemon.dataplane().tables().backends)
-        if (entry.service == *of_service && entry.key == key_of(backend)) return slot;
-    return 0;
-}
-
 std::uint32_t backends_taking_flows(const Daemon& daemon, const model::ServiceConfig& service) {
     std::uint32_t count = 0;
     for (const auto& backend : service.backends)
@@ -127,31 +83,72 @@ std::uint32_t backends_taking_flows(const Daemon& daemon, const model::ServiceCo
     return count;
 }
 
-control::Service service_message(const Daemon& daemon, const model::ServiceConfig& service) {
+Views::Views(const Daemon& daemon) : daemon_(daemon), slots_(daemon.dataplane().tables()) {
+    for (const auto& service : daemon.state().config().services) {
+        const auto slot = slots_.service(key_of(service));
+        if (!slot) continue;
+        services_.emplace(*slot, &service);
+        for (const auto& backend : service.backends)
+            if (const auto of_backend = slots_.backend(key_of(service), key_of(backend)))
+                backends_.emplace(*of_backend, &backend);
+    }
+}
+
+Views::Shares Views::shares(const model::ServiceConfig& service) const {
+    Shares shares;
+    const auto slot = slots_.service(key_of(service));
+    const auto& rings = daemon_.dataplane().tables().rings;
+    const auto ring = slot ? rings.find(*slot) : rings.end();
+    if (ring == rings.end()) return shares;
+    for (const auto backend : ring->second)
+        ++shares.of[backend];
+    shares.ring_size = static_cast<std::uint32_t>(ring->second.size());
+    return shares;
+}
+
+// A look-up is three system calls, and all backends share a few interfaces.
+const std::string& Views::interface_of(const model::NextHop& next_hop) {
+    auto& name = interfaces_[next_hop.ifindex];
+    if (name.empty()) name = interface_name(next_hop.ifindex);
+    return name;
+}
+
+control::Service Views::service(const model::ServiceConfig& service) const {
     control::Service message;
     message.set_name(service.name);
     message.set_vip(service.vip.to_string());
     message.set_port(service.port);
     message.set_protocol(to_message(service.protocol));
     message.set_backends(static_cast<std::uint32_t>(service.backends.size()));
-    message.set_backends_up(backends_taking_flows(daemon, service));
+    message.set_backends_up(backends_taking_flows(daemon_, service));
     message.set_mode("l2");
     message.set_ring_size(service.ring_size);
     message.set_affinity(service.affinity == model::Affinity::source ? "source" : "flow");
     message.set_unknown(service.unknown == model::Unknown::drop ? "drop" : "rehash");
-    if (const auto slot = service_slot(daemon, service))
-        fill(*message.mutable_traffic(), daemon.dataplane().service_traffic(*slot));
+    if (const auto slot = slots_.service(key_of(service)))
+        fill(*message.mutable_traffic(), daemon_.dataplane().service_traffic(*slot));
     std::uint64_t sessions = 0;
     for (const auto& backend : service.backends)
-        sessions += sessions_of(daemon, backend_slot(daemon, service, backend));
+        if (const auto slot = slots_.backend(key_of(service), key_of(backend)))
+            sessions += sessions_of(daemon_, *slot);
     message.set_sessions(sessions);
     return message;
 }
 
-control::Backend backend_message(const Daemon& daemon, const model::ServiceConfig& service,
-                                 const model::BackendConfig& backend, const RingShares& shares) {
-    const BackendView view = daemon.state().view(service, backend);
-    const std::uint16_t slot = backend_slot(daemon, service, backend);
+void Views::backends(const model::ServiceConfig& service, control::Backends& list) {
+    const Shares of_service = shares(service);
+    for (const auto& one : service.backends)
+        *list.add_backends() = backend(service, one, of_service);
+}
+
+control::Backend Views::backend(const model::ServiceConfig& service,
+                                const model::BackendConfig& backend) {
+    return this->backend(service, backend, shares(service));
+}
+
+control::Backend Views::backend(const model::ServiceConfig& service,
+                                const model::BackendConfig& backend, const Shares& shares) {
+    const BackendView view = daemon_.state().view(service, backend);
     control::Backend message;
     message.set_service(service.name);
     message.set_name(backend.name);
@@ -161,26 +158,22 @@ control::Backend backend_message(const Daemon& daemon, const model::ServiceConfi
     message.set_reason(reason_of(view));
     message.set_weight(view.weight);
     message.set_file_weight(backend.weight);
-    if (view.word) {
-        auto* word = message.mutable_word();
-        word->set_drained(view.word->drained);
-        if (view.word->weight) word->set_weight(*view.word->weight);
-        word->set_unix_seconds(static_cast<std::uint64_t>(view.word->unix_seconds));
-    }
+    if (view.word) fill(*message.mutable_word(), *view.word);
     if (view.next_hop) {
         message.set_mac(view.next_hop->mac.to_string());
-        message.set_interface(interface_name(view.next_hop->ifindex));
+        message.set_interface(interface_of(*view.next_hop));
     }
-    message.set_ring_size(shares.size());
-    if (slot != 0) {
-        message.set_ring_slots(shares.of(slot));
-        message.set_sessions(sessions_of(daemon, slot));
-        fill(*message.mutable_traffic(), daemon.dataplane().backend_traffic(slot));
+    message.set_ring_size(shares.ring_size);
+    if (const auto slot = slots_.backend(key_of(service), key_of(backend))) {
+        const auto share = shares.of.find(*slot);
+        message.set_ring_slots(share == shares.of.end() ? 0 : share->second);
+        message.set_sessions(sessions_of(daemon_, *slot));
+        fill(*message.mutable_traffic(), daemon_.dataplane().backend_traffic(*slot));
     }
     return message;
 }
 
-control::Session session_message(const Daemon& daemon, const dataplane::Session& session) {
+control::Session Views::session(const dataplane::Session& session) const {
     control::Session message;
     message.set_source(session.key.source.to_string());
     message.set_source_port(session.key.source_port);
@@ -188,12 +181,19 @@ control::Session session_message(const Daemon& daemon, const dataplane::Session&
     message.set_state(to_message(session.state));
     message.set_from_peer(session.from_peer);
     message.set_idle_seconds(session.idle);
-    if (const auto* service = config_of(daemon, session.key.service)) {
-        message.set_vip(service->vip.to_string());
-        message.set_protocol(to_message(service->protocol));
-        message.set_service(service->name);
-        message.set_backend(backend_name(daemon, *service, session));
-    }
+    const auto service = services_.find(session.key.service);
+    if (service == services_.end()) return message;
+    message.set_vip(service->second->vip.to_string());
+    message.set_protocol(to_message(service->second->protocol));
+    message.set_service(service->second->name);
+
+    // A session may outlive its backend in a slot that another one has got since.
+    const auto& standing = daemon_.dataplane().tables().backends;
+    const auto entry = standing.find(session.backend);
+    const auto backend = backends_.find(session.backend);
+    if (entry != standing.end() && backend != backends_.end() &&
+        entry->second.generation == session.generation)
+        message.set_backend(backend->second->name);
     return message;
 }
 

@@ -11,37 +11,47 @@
 
 #include "control/control.pb.h"
 #include "node/daemon.h"
+#include "node/slots.h"
 
 namespace bascule::node {
 
-// How many ring slots each backend slot of a service has; one pass over the ring.
-class RingShares {
+// Made for one answer: what it has looked up is true until the daemon changes something.
+class Views {
 public:
-    RingShares(const Daemon& daemon, const model::ServiceConfig& service);
-    std::uint32_t of(std::uint16_t backend_slot) const;
-    std::uint32_t size() const { return size_; }
+    explicit Views(const Daemon& daemon);
+
+    control::Service service(const model::ServiceConfig& service) const;
+    // All backends of a service, in the order of the file.
+    void backends(const model::ServiceConfig& service, control::Backends& list);
+    control::Backend backend(const model::ServiceConfig& service,
+                             const model::BackendConfig& backend);
+    control::Session session(const dataplane::Session& session) const;
+
+    const Slots& slots() const { return slots_; }
 
 private:
-    std::map<std::uint16_t, std::uint32_t> slots_;
-    std::uint32_t size_ = 0;
-};
+    // How many ring slots each backend slot of a service has.
+    struct Shares {
+        std::map<std::uint16_t, std::uint32_t> of;
+        std::uint32_t ring_size = 0;
+    };
+    Shares shares(const model::ServiceConfig& service) const;
+    control::Backend backend(const model::ServiceConfig& service,
+                             const model::BackendConfig& backend, const Shares& shares);
+    const std::string& interface_of(const model::NextHop& next_hop);
 
-control::Service service_message(const Daemon& daemon, const model::ServiceConfig& service);
-control::Backend backend_message(const Daemon& daemon, const model::ServiceConfig& service,
-                                 const model::BackendConfig& backend, const RingShares& shares);
-control::Session session_message(const Daemon& daemon, const dataplane::Session& session);
+    const Daemon& daemon_;
+    Slots slots_;
+    std::map<std::uint16_t, const model::ServiceConfig*> services_;  // by slot
+    std::map<std::uint16_t, const model::BackendConfig*> backends_;  // by slot
+    std::map<std::uint32_t, std::string> interfaces_;                // names, by ifindex
+};
 
 // Why a backend takes no new flows, for the operator; empty when it does, or when his own drain is
 // the reason.
 std::string reason_of(const BackendView& view);
 
 std::uint32_t backends_taking_flows(const Daemon& daemon, const model::ServiceConfig& service);
-
-// Slots in the tables; 0 where there is none (service slots count from 0: nullopt there).
-std::optional<std::uint16_t> service_slot(const Daemon& daemon,
-                                          const model::ServiceConfig& service);
-std::uint16_t backend_slot(const Daemon& daemon, const model::ServiceConfig& service,
-                           const model::BackendConfig& backend);
 
 // Which backend an operator means by "service/backend", or by "backend" alone.
 struct BackendSearch {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/vip_keeper.h"
 
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
-#include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 namespace bascule::node {
 
@@ -20,6 +21,8 @@ namespace {
 constexpr std::array announce_after{50ms, 200ms, 1000ms, 5000ms};
 // Whoever takes a VIP away again and again is answered at this pace, not in a tight loop.
 constexpr auto restore_after = 50ms;
+// What the kernel refuses is tried again at this one.
+constexpr auto retry_after = 5s;
 
 Result<Link> link_of(const std::string& interface) {
     auto requests = NetlinkRequests::open();
@@ -48,13 +51,6 @@ Result<std::unique_ptr<VipKeeper>> VipKeeper::open(asio::io_context& io) {
     return keeper;
 }
 
-Result<bool> VipKeeper::is_here(const model::VipConfig& vip) {
-    auto present = addresses_->list(vip.interface);
-    if (!present) return failure(std::move(present.error()));
-    return std::any_of(present->begin(), present->end(),
-                       [&](const auto& entry) { return entry.address == vip.address; });
-}
-
 asio::awaitable<Result<void>> VipKeeper::check_free(std::vector<model::VipConfig> vips) {
     struct Round {
         std::size_t waiting = 0;
@@ -64,10 +60,13 @@ asio::awaitable<Result<void>> VipKeeper::check_free(std::vector<model::VipConfig
     auto round = std::make_shared<Round>(Round{0, {}, asio::steady_timer(io_)});
     round->done.expires_at(asio::steady_timer::time_point::max());
 
+    auto present = addresses_->list();
+    if (!present) co_return failure(std::move(present.error()));
     for (const auto& vip : vips) {
-        auto here = is_here(vip);
-        if (!here) co_return failure(std::move(here.error()));
-        if (*here) continue;
+        // On whichever interface: this host itself would answer for it.
+        if (std::any_of(present->begin(), present->end(),
+                        [&](const auto& entry) { return entry.address == vip.address; }))
+            continue;
         auto link = link_of(vip.interface);
         if (!link) co_return failure(std::move(link.error()));
         ++round->waiting;
@@ -98,6 +97,25 @@ Result<void> VipKeeper::hold(const model::VipConfig& vip) {
                  *outcome == VipOutcome::added ? "set on" : "already on", vip.interface);
     announce_again(vip.address, 0);
     return {};
+}
+
+void VipKeeper::keep(const model::VipConfig& vip) {
+    const auto known = held_.find(vip.address);
+    const std::string before = known == held_.end() ? "" : known->second.problem;
+    auto held = hold(vip);
+    if (held) return;
+    if (held.error().text() != before) spdlog::error("{}; trying again", held.error().text());
+    restore_in(retry_after, vip.address);
+}
+
+void VipKeeper::keep_on(const std::string& interface) {
+    for (const auto& [vip, status] : held_)
+        if (status.interface == interface) keep({vip, interface});
+}
+
+void VipKeeper::announce_on(const std::string& interface) {
+    for (const auto& [vip, status] : held_)
+        if (status.interface == interface) announce_again(vip, 0);
 }
 
 void VipKeeper::announce_again(const Address& vip, std::size_t step) {
@@ -136,18 +154,17 @@ void VipKeeper::on_lost(const VipLost& lost) {
     held->second.problem = "was taken away by another program";
     spdlog::warn("VIP {} was taken off {} by another program: setting it again",
                  lost.address.to_string(), lost.interface);
-    restore(lost.address);
+    restore_in(restore_after, lost.address);
 }
 
-void VipKeeper::restore(const Address& vip) {
+void VipKeeper::restore_in(std::chrono::milliseconds delay, const Address& vip) {
     auto& timer = timers_.try_emplace(vip, io_).first->second;
-    timer.expires_after(restore_after);
+    timer.expires_after(delay);
     timer.async_wait([this, vip](const boost::system::error_code& error) {
         const auto held = held_.find(vip);
-        if (error || held == held_.end()) return;
-        ++restored_;
-        if (auto again = hold({vip, held->second.interface}); !again)
-            spdlog::error("{}", again.error().text());
+        if (error || held == held_.end() || held->second.held) return;
+        keep({vip, held->second.interface});
+        restored_ += held->second.held;
     });
 }
 

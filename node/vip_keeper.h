@@ -9,6 +9,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -39,6 +40,13 @@ public:
 
     // Sets and announces. On failure the status tells it, too.
     Result<void> hold(const model::VipConfig& vip);
+    // As hold(); what fails is logged, and tried again every few seconds until it is released.
+    void keep(const model::VipConfig& vip);
+    // Those of an interface that was made anew.
+    void keep_on(const std::string& interface);
+    // Tells the network again where the VIPs of an interface are: its MAC address or its link
+    // changed.
+    void announce_on(const std::string& interface);
     // Takes the address away. Fails when the kernel refuses; one that is gone already is well.
     Result<void> release(const Address& vip);
 
@@ -53,9 +61,8 @@ public:
 private:
     explicit VipKeeper(boost::asio::io_context& io);
     void on_lost(const VipLost& lost);
-    void restore(const Address& vip);
+    void restore_in(std::chrono::milliseconds delay, const Address& vip);
     void announce_again(const Address& vip, std::size_t step);
-    Result<bool> is_here(const model::VipConfig& vip);
 
     boost::asio::io_context& io_;
     std::unique_ptr<VipAddresses> addresses_;

@@ -76,7 +76,7 @@ class Hasher:
     """The hash of all that decides what clang-tidy says about a file."""
 
     def __init__(self, build, options):
-        self.places = [ROOT, build / "generated", build / "bpf" / "skeleton"]
+        self.places = [ROOT, build / "generated", *sorted(build.glob("*/skeleton"))]
         self.headers = {}  # path -> (digest of its text, headers of ours that it includes)
         version = subprocess.run([CLANG_TIDY, "--version"], capture_output=True, check=True).stdout
         self.common = version + (ROOT / ".clang-tidy").read_bytes() + " ".join(options).encode()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crowd.h"
 
+#include <cstring>
 #include <stdexcept>
 
 namespace bascule::test {
@@ -18,6 +19,14 @@ T or_throw(Result<T> result) {
 Bytes crowd_packet(const Family& family, std::uint8_t flags, std::uint32_t sequence) {
     const Bytes headers = tcp_packet(family, flags, sequence);
     return tcp_packet(family, flags, sequence, client_port, bench::template_bytes - headers.size());
+}
+
+// The inverse of what bench/wrapper.bpf.c does, which writes numbers as the host has them.
+std::uint32_t flow_number(const dataplane::SessionKey& key) {
+    std::uint32_t source = 0;
+    std::memcpy(&source, key.source.bytes().data() + 12, sizeof(source));
+    const std::uint32_t port = __builtin_bswap16(key.source_port);
+    return ((source - 0x0a000001) / 0x100 << 14) + (port - 0x400);
 }
 
 Crowd::Crowd(Engine& engine) : driver_(or_throw(bench::Driver::open())) {

@@ -2,7 +2,7 @@
 // Many flows through an engine's program at once, by the wrapper of packet_bench.
 #pragma once
 
-#include <memory>
+#include <cstdint>
 
 #include "bench/driver.h"
 #include "engine.h"
@@ -12,6 +12,9 @@ namespace bascule::test {
 
 // The wrapper's template: a TCP packet to the family's web service.
 Bytes crowd_packet(const Family& family, std::uint8_t flags, std::uint32_t sequence = 1000);
+
+// Which of the wrapper's flows a session is of.
+std::uint32_t flow_number(const dataplane::SessionKey& key);
 
 class Crowd {
 public:

@@ -107,7 +107,7 @@ TEST_P(Crowds, OneFlowOnTwoCpusAtOnceIsOneSession) {
     const std::vector<int> cpus = usable_cpus();
     ASSERT_GE(cpus.size(), 2U) << "this test needs two CPUs";
     constexpr std::uint32_t each = 120'000, portion = 4'000;
-    std::uint64_t inserted = 0, duplicates = 0;
+    std::uint64_t inserted = 0, duplicates = 0, lost = 0;
     Crowd crowd(engine());
     for (std::uint32_t done = 0; done < each; done += portion) {
         crowd.aim(crowd_packet(GetParam(), syn), done);
@@ -128,6 +128,11 @@ TEST_P(Crowds, OneFlowOnTwoCpusAtOnceIsOneSession) {
             copies[session.key]++;
         for (const auto& [key, count] : copies)
             EXPECT_EQ(count, 1) << key.source.to_string() << ':' << key.source_port;
+        // The walk leaves out no flow, so a hole is one that both have removed.
+        std::uint32_t last = done;
+        for (const auto& [key, count] : copies)
+            last = std::max(last, flow_number(key));
+        lost += last + 1 - done - copies.size();
         const Counts counts = engine().counted();
         inserted += count_of(counts, "session_inserted");
         duplicates += count_of(counts, "duplicate");
@@ -139,8 +144,11 @@ TEST_P(Crowds, OneFlowOnTwoCpusAtOnceIsOneSession) {
         engine().forget_sessions();
     }
     RecordProperty("inserted", static_cast<int>(inserted));
+    RecordProperty("lost", static_cast<int>(lost));
     RecordProperty("duplicates", static_cast<int>(duplicates));
     EXPECT_GT(duplicates, 0U) << "the race was never run";
+    // Two new flows that want one free way at the same moment: one of them may go without.
+    EXPECT_LE(lost, inserted / 10000);
 }
 
 }  // namespace

@@ -241,6 +241,48 @@ TEST(PlanProperty, EveryPrefixOfEveryPlanIsSafe) {
     }
 }
 
+// Also one whose plans were not carried out, or only in part, and of other tables.
+TEST(PlanProperty, AMemoChangesNoPlan) {
+    std::mt19937 random(7);
+    RingMemo memo;
+    Tables now;
+    for (int step = 0; step < 300; ++step) {
+        const Desired want = random_desired(random, 6, 4);
+        const Plan without = planned(now, want);
+        const auto with = plan(now, want, memo);
+        ASSERT_TRUE(with) << with.error().text();
+        ASSERT_EQ(with->writes, without.writes) << "step " << step;
+        ASSERT_EQ(with->after, without.after);
+        const auto carried_out = random() % (without.writes.size() + 1);
+        if (step % 5 == 0)
+            for (std::size_t i = 0; i < carried_out; ++i)
+                record(now, without.writes[i]);
+        else if (step % 7 != 0)
+            now = without.after;
+        if (step % 50 == 49) now = {};
+    }
+}
+
+TEST(RingMemo, KnowsOnlyTheRingOfJustTheseMembers) {
+    const std::vector<RingMember> members{{{v4(0, 1), 80}, 100, 1}, {{v4(0, 2), 80}, 100, 2}};
+    const Ring ring = build_ring(members, 101);
+    RingMemo memo;
+    EXPECT_FALSE(memo.gives(3, members, 101, ring));
+    memo.note(3, members, 101, ring);
+    EXPECT_TRUE(memo.gives(3, members, 101, ring));
+    EXPECT_FALSE(memo.gives(4, members, 101, ring));
+    EXPECT_FALSE(memo.gives(3, members, 103, ring));
+    auto heavier = members;
+    heavier[1].weight = 101;
+    EXPECT_FALSE(memo.gives(3, heavier, 101, ring));
+    auto elsewhere = members;
+    elsewhere[1].value = 7;
+    EXPECT_FALSE(memo.gives(3, elsewhere, 101, ring));
+    Ring another = ring;
+    another[50] = another[50] == 1 ? 2 : 1;
+    EXPECT_FALSE(memo.gives(3, members, 101, another));
+}
+
 // Few slots that never served, so that freed ones are given away again and again.
 TEST(PlanProperty, ReuseOfWornSlotsIsSafe) {
     std::mt19937 random(5);

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the daemon does by itself while nobody asks: it follows neighbours and links, keeps the
+// tables what they should be, and tries again what the kernel refused.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "model/plan.h"
+#include "node/daemon.h"
+
+namespace bascule::node {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// A switch that comes back brings hundreds of neighbours within a moment: one plan for all of them.
+constexpr auto gather_time = 20ms;
+// Between two attempts at what the kernel refuses.
+constexpr auto retry_time = 5s;
+
+bool has_interface(const model::Config& config, const std::string& name) {
+    const auto& names = config.node.interfaces;
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+void log_change(const NeighbourState& change) {
+    if (change.next_hop)
+        spdlog::info("backend {} is at {} on {}", change.address.to_string(),
+                     change.next_hop->mac.to_string(), interface_name(change.next_hop->ifindex));
+    else
+        spdlog::warn("backend {} takes no flows: {}", change.address.to_string(), change.reason);
+}
+
+}  // namespace
+
+Result<std::size_t> Daemon::converge(const model::Config& config) {
+    auto written = write_tables(config);
+    tables_problem_ = written ? "" : written.error().text();
+    if (!written) upkeep_within(retry_time);
+    return written;
+}
+
+Result<std::size_t> Daemon::write_tables(const model::Config& config) {
+    auto plan = model::plan(dataplane_->tables(), state_->desired(config), ring_memo_);
+    if (!plan) return failure(std::move(plan.error()));
+    if (auto applied = dataplane_->apply(*plan); !applied)
+        return failure(std::move(applied.error()));
+    if (!plan->writes.empty()) spdlog::debug("{} table writes", plan->writes.size());
+    return plan->writes.size();
+}
+
+void Daemon::upkeep_within(std::chrono::milliseconds delay) {
+    const auto when = std::chrono::steady_clock::now() + delay;
+    if (upkeep_planned_ && upkeep_timer_.expiry() <= when) return;
+    upkeep_planned_ = true;
+    upkeep_timer_.expires_at(when);
+    upkeep_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) upkeep();
+    });
+}
+
+void Daemon::upkeep() {
+    upkeep_planned_ = false;
+    if (!running()) return;
+    const auto problems = attach_problems_;
+    for (const auto& [name, problem] : problems)
+        if (has_interface(state_->config(), name)) restore_program(name);
+    const std::string before = tables_problem_;
+    if (auto written = converge(state_->config()); !written && tables_problem_ != before)
+        spdlog::error("{}; trying again", tables_problem_);
+}
+
+void Daemon::on_neighbours(const std::vector<NeighbourState>& changes) {
+    for (const auto& change : changes) {
+        state_->set_next_hop(change.address, change.next_hop, change.reason);
+        log_change(change);
+    }
+    if (running()) upkeep_within(gather_time);
+}
+
+void Daemon::on_link(const LinkChange& change) {
+    if (!running()) return;
+    if (!change.now) {
+        spdlog::error("interface {} is gone", change.name);
+        return;
+    }
+    if (!change.before || change.before->ifindex != change.now->ifindex)
+        return restore_interface(change.name);
+    const bool mac_changed = change.before->mac != change.now->mac;
+    const bool carrier_changed = change.before->carrier != change.now->carrier;
+    if (mac_changed) dataplane_->interface_mac_changed(change.now->ifindex, change.now->mac);
+    if (carrier_changed)
+        spdlog::warn("interface {}: link {}", change.name, change.now->carrier ? "up" : "down");
+    // Others still have the old MAC address, or switches have forgotten where we are.
+    if (mac_changed || (carrier_changed && change.now->carrier)) vips_->announce_on(change.name);
+}
+
+// An interface of that name is there again: program and addresses went with the old one.
+void Daemon::restore_interface(const std::string& name) {
+    spdlog::warn("interface {} is new: setting it up", name);
+    if (has_interface(state_->config(), name)) restore_program(name);
+    vips_->keep_on(name);
+}
+
+void Daemon::restore_program(const std::string& name) {
+    const auto known = attach_problems_.find(name);
+    const std::string before = known == attach_problems_.end() ? "" : known->second;
+    auto attached = attach(name, state_->config().node.xdp_mode);
+    if (attached) return;
+    if (attached.error().text() != before)
+        spdlog::error("{}; trying again", attached.error().text());
+    upkeep_within(retry_time);
+}
+
+}  // namespace bascule::node

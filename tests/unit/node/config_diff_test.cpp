@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/config_diff.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/node/config_text.h"
+
+namespace bascule::node {
+namespace {
+
+using namespace testing;
+using Lines = std::vector<std::string>;
+
+model::Config base() {
+    return config_of(head_text() + service_text("web", 80) + backend_text("web1", "10.9.0.21") +
+                     backend_text("web2", "10.9.0.22"));
+}
+
+TEST(ConfigDiff, TheSameIsNoChange) {
+    EXPECT_EQ(describe_changes(base(), base()), Lines{});
+}
+
+TEST(ConfigDiff, AnotherOrderIsNoChange) {
+    auto other = base();
+    std::swap(other.services[0].backends[0], other.services[0].backends[1]);
+    EXPECT_EQ(describe_changes(base(), other), Lines{});
+}
+
+TEST(ConfigDiff, Backends) {
+    auto other = base();
+    auto& backends = other.services[0].backends;
+    backends[0].weight = 50;
+    backends[1].name = "web3";
+    EXPECT_EQ(describe_changes(base(), other),
+              (Lines{"backend web/web2 removed", "weight of web/web1: 100 -> 50",
+                     "backend web/web3 added"}));
+    other = base();
+    other.services[0].backends[1].address = Address::parse("2001:db8::22").value();
+    EXPECT_EQ(describe_changes(base(), other),
+              Lines{"address of web/web2: 10.9.0.22:80 -> [2001:db8::22]:80"});
+}
+
+TEST(ConfigDiff, Services) {
+    auto other = base();
+    other.services[0].port = 8080;
+    EXPECT_EQ(describe_changes(base(), other),
+              Lines{"service web: 10.9.0.100:80/tcp -> 10.9.0.100:8080/tcp"});
+    other = base();
+    other.services.push_back(other.services[0]);
+    other.services[1].name = "tls";
+    EXPECT_EQ(describe_changes(base(), other), Lines{"service tls added"});
+    EXPECT_EQ(describe_changes(other, base()), Lines{"service tls removed"});
+}
+
+TEST(ConfigDiff, EachSettingOfAService) {
+    const auto changed = [](auto change) {
+        auto other = base();
+        change(other.services[0]);
+        return describe_changes(base(), other);
+    };
+    const Lines line{"settings of service web changed"};
+    EXPECT_EQ(changed([](auto& s) { s.limits.closing += model::Seconds(1); }), line);
+    EXPECT_EQ(changed([](auto& s) { s.affinity = model::Affinity::source; }), line);
+    EXPECT_EQ(changed([](auto& s) { s.unknown = model::Unknown::drop; }), line);
+    EXPECT_EQ(changed([](auto& s) { s.ring_size = 101; }), line);
+}
+
+TEST(ConfigDiff, InterfacesVipsLogAndName) {
+    auto other = base();
+    other.node.interfaces = {"eth1"};
+    other.vips[0].interface = "eth1";
+    other.log.level = model::LogLevel::debug;
+    other.node.name = "lb2";
+    EXPECT_EQ(
+        describe_changes(base(), other),
+        (Lines{"interface eth0 removed", "interface eth1 added", "VIP 10.9.0.100 on eth0 removed",
+               "VIP 10.9.0.100 on eth1 added", "log level changed", "name of the node changed"}));
+}
+
+TEST(ConfigDiff, ALongListIsCut) {
+    auto other = base();
+    for (int i = 0; i < 98; ++i)
+        other.services[0].backends.push_back({"b" + std::to_string(i), {}, 80, 100});
+    EXPECT_EQ(describe_changes(base(), other).size(), 98);
+    for (int i = 98; i < 150; ++i)
+        other.services[0].backends.push_back({"b" + std::to_string(i), {}, 80, 100});
+    const auto lines = describe_changes(base(), other);
+    ASSERT_EQ(lines.size(), 101);
+    EXPECT_EQ(lines[99], "backend web/b99 added");
+    EXPECT_EQ(lines[100], "... and 50 more");
+}
+
+}  // namespace
+}  // namespace bascule::node
