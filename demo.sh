@@ -33,7 +33,7 @@ quietly() {
 }
 
 quietly "Installing what is needed" scripts/install-deps.sh
-quietly "Building the release (minutes, the first time)" scripts/build.sh release
+quietly "Building the release (minutes, the first time)" scripts/build.sh release basculed bascule-cli
 rm -f "$log"
 # In this process's place: signals find the one that has a lab to take away.
 exec /usr/bin/python3 tests/cluster/demo.py "$@"

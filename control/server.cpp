@@ -181,8 +181,9 @@ asio::awaitable<void> Server::State::serve(std::shared_ptr<Connection> client) {
         client->leave_alone();
         client->answering = true;
         auto request = body ? decode_request(**body) : failure(std::move(body.error()));
+        const bool understood = request.has_value();
         Response response;
-        if (request) {
+        if (understood) {
             response = co_await make_answer(answer, *std::move(request));
         } else {
             response = failure_response(Failure::FAILURE_INVALID, request.error().text());
@@ -190,7 +191,7 @@ asio::awaitable<void> Server::State::serve(std::shared_ptr<Connection> client) {
         bool written = co_await write_answer(*client, response, options.idle_timeout);
         client->answering = false;
         // After bytes that were no request nothing that follows can be trusted to be one.
-        good = written && request.has_value();
+        good = written && understood;
     }
 }
 

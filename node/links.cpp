@@ -171,8 +171,10 @@ void LinkWatch::reread() {
         names.push_back(name);
     for (const std::string& name : names) {
         auto link = query_name(requests_, name);
-        if (link) set(name, *std::move(link));
-        if (!link && link.error().code == ENODEV) set(name, std::nullopt);
+        if (link)
+            set(name, *std::move(link));
+        else if (link.error().code == ENODEV)
+            set(name, std::nullopt);
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crowd.h"
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
@@ -46,9 +47,15 @@ void Crowd::send(const Bytes& frame, std::uint32_t count, std::uint32_t first) {
     run(count);
 }
 
+// In portions, so that few are embryonic at a time: one that is displaced as such comes back with
+// its ACK as an adopted session, displaces another embryonic one, and so on.
 void Crowd::establish(const Family& family, std::uint32_t count, std::uint32_t first) {
-    send(crowd_packet(family, syn, 1000), count, first);
-    send(crowd_packet(family, ack, 1001), count, first);
+    constexpr std::uint32_t portion = 1000;
+    for (std::uint32_t done = 0; done < count; done += portion) {
+        const std::uint32_t now = std::min(portion, count - done);
+        send(crowd_packet(family, syn, 1000), now, first + done);
+        send(crowd_packet(family, ack, 1001), now, first + done);
+    }
 }
 
 }  // namespace bascule::test

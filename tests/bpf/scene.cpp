@@ -10,7 +10,7 @@ namespace bascule::test {
 
 namespace {
 
-constexpr std::uint32_t sessions_of_scene = 20000;
+constexpr std::uint32_t sessions_of_scene = 100'000;
 constexpr std::uint8_t backends_of_scene = 3;
 
 }  // namespace
