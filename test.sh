@@ -5,7 +5,8 @@
 #   sudo ./test.sh [--fast | --long]
 #
 #   --fast   without the lab of network namespaces and the fuzzers
-#   --long   also the sanitizers' builds, the static analyzer, and a minute of each hammer and fuzzer
+#   --long   also the oldest supported kernel (emulated), the sanitizers' builds, the static analyzer,
+#            and a minute of each hammer and fuzzer
 #
 # Ends with a line "N passed, N failed, N skipped" and with 0 only if something passed and nothing
 # failed. A check or a build that fails counts as one failure. What the steps said is in
@@ -113,9 +114,10 @@ ctest_in() {
     add $counts $status
 }
 
-cluster_tests() {
+# suite NAME SECONDS COMMAND…: a program that ends with a line "N passed, N failed, N skipped".
+suite() {
     local status counts
-    step "cluster tests" 1200 tests/cluster/run.py
+    step "$@"
     status=$?
     counts=$(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p' "$log")
     grep -E '^skip' "$log" | sed 's/^/    /'
@@ -165,11 +167,12 @@ check "nothing left out" 60 scripts/check-built.py
 check "tidy" 900 scripts/check-tidy.py
 ctest_in release 1500
 if [[ $mode != fast ]]; then
-    cluster_tests
+    suite "cluster tests" 1200 tests/cluster/run.py
     fuzz
 fi
 if [[ $mode == long ]]; then
     check "analyzer" 3600 scripts/check-tidy.py --analyze
+    suite "oldest kernel" 1200 tests/kernel/oldest.sh build/release
     sanitized
 fi
 finish

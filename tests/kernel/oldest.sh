@@ -130,7 +130,8 @@ make_guest() {
     # Not busybox's: that one takes its own ip for the word, and knows no veth pairs.
     put "$(readlink -f /bin/sh)" /bin/sh
     # bpftool is in sbin, which is not in everybody's PATH.
-    bpftool=$(PATH=$PATH:/usr/sbin:/sbin command -v bpftool) || fail "no bpftool: scripts/install-deps.sh"
+    bpftool=$(PATH=$PATH:/usr/sbin:/sbin command -v bpftool) ||
+        fail "no bpftool: scripts/install-deps.sh"
     put "$bpftool" /bin/bpftool
     put "$(PATH=$PATH:/usr/sbin:/sbin command -v ip)" /bin/ip
     for object in "$build"/bpf/*.bpf.o; do
@@ -167,7 +168,8 @@ ip link set lo up
 load() {
     mount -t bpf bpf /mnt
     if bpftool prog load "$1" /mnt/program; then
-        echo "@ object loaded $(basename "$1"), $(bpftool prog show pinned /mnt/program | grep -o 'xlated.*B  jited [0-9]*B')"
+        size=$(bpftool prog show pinned /mnt/program | grep -o 'xlated.*B  jited [0-9]*B')
+        echo "@ object loaded $(basename "$1"), $size"
     else
         echo "@ object refused $(basename "$1")"
     fi
@@ -240,7 +242,7 @@ report() {
     result=$(count)
     read -r passed failed skipped <<<"${result##*$'\n'}"
     if ((failed > 0)); then
-        grep -vE '^\[( RUN      |       OK |-+)\]' "$work/output" | tail -n 120
+        grep -vE '^\[( RUN      |       OK |-+)\]' "$work/output" | tail -n 120 || true
         tail -n 20 "$work/console" "$work/qemu"
     fi
     [[ $result != *$'\n'* ]] || printf '%s\n' "${result%$'\n'*}"
