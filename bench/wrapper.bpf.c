@@ -130,8 +130,8 @@ int memory_access(struct xdp_md *ctx)
         return XDP_DROP;
 
     __u64 flow = *(__u64 *)(data + IPV4_SOURCE) ^ *(__u64 *)(data + IPV6_SOURCE) ^
-                 (__u64)*(__u16 *)(data + IPV4_PORT) << 32 ^
-                 (__u64)*(__u16 *)(data + IPV6_PORT) << 48;
+                 (__u64) * (__u16 *)(data + IPV4_PORT) << 32 ^
+                 (__u64) * (__u16 *)(data + IPV6_PORT) << 48;
     __u64 hash = flow * 0x9e3779b97f4a7c15ULL;
 
     hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93ULL;

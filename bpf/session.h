@@ -60,7 +60,7 @@ static __always_inline void locate(const struct packet *packet, __u32 slot, stru
         flow->key[2] = be_ports;
     }
 
-    __u64 hash = bsc_place_hash(flow->key, words_of(family), slot, table_key[0], table_key[1]);
+    __u64 hash = bsc_place_hash(flow->key, words_of(family), table_key[0], table_key[1]);
 
     flow->place = family == 4 ? bsc_place_of(hash, pages4, BSC_SETS_PER_PAGE_V4)
                               : bsc_place_of(hash, pages6, BSC_SETS_PER_PAGE_V6);

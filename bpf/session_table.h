@@ -45,16 +45,19 @@ BSC_INLINE __u64 bsc_fold(__u64 value, __u64 key)
     return value ^ (value >> 32);
 }
 
-BSC_INLINE __u64 bsc_place_hash(const __u64 *key, const int words, __u32 service, __u64 table_key0,
+/* Of the key alone: the service is left out so that the set, which is far away, is asked for while
+ * the service is still being looked up. The words of an IPv6 key are multiplied side by side. */
+BSC_INLINE __u64 bsc_place_hash(const __u64 *key, const int words, __u64 table_key0,
                                 __u64 table_key1)
 {
     __u64 hash = bsc_fold(key[0], table_key0);
 
     if (words > 1) {
-        hash = bsc_fold(hash + key[1], table_key1);
-        hash = bsc_fold(hash + key[2], table_key0);
+        __u64 low = bsc_fold(key[1], table_key1);
+
+        hash += (low << 24 | low >> 40) + key[2] * 0xff51afd7ed558ccdULL;
     }
-    return bsc_fold(hash + service, table_key1) * 0xd6e8feb86659fd93ULL;
+    return bsc_fold(hash, table_key1) * 0xd6e8feb86659fd93ULL;
 }
 
 BSC_INLINE struct bsc_place bsc_place_of(__u64 hash, __u32 pages, const __u32 sets_per_page)
@@ -173,7 +176,7 @@ BSC_INLINE __u32 bsc_free_ways(const __u64 *set, const int words, __u32 *index)
 {
     __u32 count = 0;
 
-    for (int i = 0; i < BSC_WAYS_PER_SET; i++) {
+    for (int i = BSC_WAYS_PER_SET - 1; i >= 0; i--) {
         if (bsc_state_of(bsc_load(set + i * (words + 1) + words)) == BSC_FREE) {
             *index = i;
             count++;

@@ -107,7 +107,7 @@ struct Spot {
 
     void place(const SessionTable::Memory& memory) {
         const std::uint64_t hash =
-            bsc_place_hash(key, Family::words, service, memory.table_key[0], memory.table_key[1]);
+            bsc_place_hash(key, Family::words, memory.table_key[0], memory.table_key[1]);
         const bsc_place at = bsc_place_of(hash, Family::pages(memory), Family::sets_per_page);
         first = Family::sets(memory) + std::size_t{at.first} * Family::set_words;
         second = Family::sets(memory) + std::size_t{at.second} * Family::set_words;

@@ -122,8 +122,7 @@ void VipKeeper::announce_again(const Address& vip, std::size_t step) {
     const auto held = held_.find(vip);
     if (held == held_.end() || !held->second.held) return;
     if (auto link = link_of(held->second.interface)) {
-        if (auto sent = announce(*link, vip); !sent)
-            spdlog::warn("announce {}: {}", vip.to_string(), sent.error().text());
+        if (auto sent = announce(*link, vip); !sent) spdlog::warn("{}", sent.error().text());
     }
     if (step == announce_after.size()) return;
     auto& timer = timers_.try_emplace(vip, io_).first->second;
@@ -151,8 +150,8 @@ void VipKeeper::on_lost(const VipLost& lost) {
     const auto held = held_.find(lost.address);
     if (held == held_.end()) return;
     held->second.held = false;
-    held->second.problem = "was taken away by another program";
-    spdlog::warn("VIP {} was taken off {} by another program: setting it again",
+    held->second.problem = "was taken away, and not by us";
+    spdlog::warn("VIP {} is gone from {}, and not by us: setting it again",
                  lost.address.to_string(), lost.interface);
     restore_in(restore_after, lost.address);
 }

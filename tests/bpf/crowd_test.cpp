@@ -19,8 +19,8 @@ namespace {
 using dataplane::Session;
 using dataplane::SessionKey;
 
-// The scene's table is for 100,000 sessions of each family: enough that how many are displaced hardly
-// varies (IPv6: 53 expected, standard deviation 7).
+// The scene's table is for 100,000 sessions of each family: enough that how many are displaced
+// hardly varies (IPv6: 53 expected, standard deviation 7).
 constexpr std::uint32_t capacity = 100'000;
 constexpr std::uint32_t flood = 1'000'000;
 constexpr std::uint32_t far_away = 100'000'000;  // first flow of a flood: nobody's yet
