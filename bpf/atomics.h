@@ -3,7 +3,8 @@
  * The four single-word operations that the session table is built on, for BPF and for user space.
  *
  * BPF at 6.1 has no acquire or release; on amd64 plain aligned loads and stores have that order
- * already, so `volatile` (which keeps the compiler from reordering or merging) is enough.
+ * already. `volatile` keeps the compiler from reordering these words among themselves; whoever puts
+ * plain stores before one of them needs a compiler barrier between.
  */
 #ifndef BASCULE_BPF_ATOMICS_H
 #define BASCULE_BPF_ATOMICS_H

@@ -41,7 +41,7 @@
     X(FRAGMENT, "fragment", "IP fragment: its flow is not known")                                  \
     X(L4_TRUNCATED, "l4_truncated", "TCP or UDP header is cut short")                              \
     X(TCP_HEADER, "tcp_header", "TCP data offset is below 20 bytes or beyond the packet")          \
-    X(TCP_FLAGS, "tcp_flags", "TCP flags that no stack sends: none, SYN with FIN, RST or ACK")     \
+    X(TCP_FLAGS, "tcp_flags", "TCP flags that no client sends: none, SYN with FIN, RST or ACK")    \
     X(UDP_LENGTH, "udp_length", "UDP length is below 8 or beyond the packet")                      \
     X(UNKNOWN_SESSION, "unknown_session",                                                          \
       "not a SYN, no session, and the service says unknown = drop")                                \
@@ -282,12 +282,16 @@ BSC_ASSERT(sizeof(struct bsc_delta_log) == 128 + 32 * BSC_DELTA_LOG_ENTRIES, "bs
 
 /* ---- what outlives the daemon besides the tables --------------------------------------------- */
 
+/* One more whenever bsc_place_hash() or bsc_place_of() answer otherwise than before: sessions are
+ * then moved into new tables, as when the size changes. */
+#define BSC_PLACEMENT 1
 struct bsc_settings {
     __u64 table_key[2]; /* keys the placement in the session tables; made with the tables */
     __u32 pages4;       /* 4096-byte pages in each session table */
     __u32 pages6;
-    __u64 serial; /* one more each time that the set of maps is replaced */
-    __u64 reserved[4];
+    __u64 serial;    /* one more each time that the set of maps is replaced */
+    __u64 placement; /* BSC_PLACEMENT of those who filled the session tables */
+    __u64 reserved[3];
 };
 BSC_ASSERT(sizeof(struct bsc_settings) == 64, "bsc_settings");
 

@@ -13,8 +13,10 @@ static __always_inline void announce(__u32 kind, const __u64 *key, __u64 b, __u3
     __u32 cpu = bpf_get_smp_processor_id();
     struct bsc_delta_log *log = bpf_map_lookup_elem(&delta_logs, &cpu);
 
-    if (!log)
+    if (!log) {
+        count_event(BSC_EVENT_DELTA_LOST);
         return;
+    }
 
     __u64 head = log->head;
 
@@ -44,6 +46,7 @@ static __always_inline void announce(__u32 kind, const __u64 *key, __u64 b, __u3
     delta->kind = kind;
     delta->reserved = 0;
     delta->seconds = now;
+    __asm__ __volatile__("" ::: "memory"); /* the entry's stores are plain ones */
     bsc_store(&log->head, head + 1);
 }
 

@@ -28,6 +28,9 @@ static __always_inline int balance(const struct packet *packet, __u32 vip, const
         return XDP_PASS;
     }
 
+    if (packet->is_answer)
+        return drop(BSC_DROP_TCP_FLAGS);
+
     struct destination destination = follow(packet, service, slot, family);
 
     return destination.hop ? deliver(packet, slot, port, &destination) : drop(destination.drop);
@@ -36,8 +39,15 @@ static __always_inline int balance(const struct packet *packet, __u32 vip, const
 static __always_inline int not_parsed(const struct packet *packet, enum parsed parsed,
                                       const int family)
 {
+    __u32 index = port_index;
+    struct bsc_port *port = bpf_map_lookup_elem(&ports, &index);
+
     if (parsed == PARSED_FOREIGN || !find_vip(packet, family))
         return XDP_PASS;
+    if (port && !is_for_us(packet, port)) {
+        count_event(BSC_EVENT_OTHER_HOST);
+        return XDP_PASS;
+    }
     if (parsed == PARSED_BROKEN)
         return drop(packet->defect);
     count_event(BSC_EVENT_VIP_OTHER_PROTOCOL);

@@ -38,6 +38,7 @@ struct packet {
     __u16 be_source_port;
     __u16 be_destination_port;
     __u8 protocol;
+    __u8 is_answer; /* SYN with ACK: no client of a service sends it, but peers of this host do */
     struct bsc_sign sign;
 };
 
@@ -92,12 +93,13 @@ static __always_inline enum parsed parse_tcp(struct packet *packet, void *l4, __
         return broken(packet, BSC_DROP_L4_TRUNCATED);
     if (tcp->doff * 4U < sizeof(*tcp) || tcp->doff * 4U > l4_bytes)
         return broken(packet, BSC_DROP_TCP_HEADER);
-    if (tcp->syn ? tcp->fin | tcp->rst | tcp->ack : !(tcp->ack | tcp->rst))
+    if (tcp->syn ? tcp->fin | tcp->rst : !(tcp->ack | tcp->rst))
         return broken(packet, BSC_DROP_TCP_FLAGS);
     packet->be_source_port = tcp->source;
     packet->be_destination_port = tcp->dest;
     packet->sign.sequence = bpf_ntohl(tcp->seq);
-    packet->sign.syn = tcp->syn;
+    packet->sign.syn = tcp->syn & !tcp->ack;
+    packet->is_answer = tcp->syn & tcp->ack;
     packet->sign.fin = tcp->fin;
     packet->sign.rst = tcp->rst;
     packet->sign.payload = l4_bytes > tcp->doff * 4U;
@@ -144,15 +146,34 @@ static __always_inline enum parsed parse_ipv4(struct packet *packet)
         return broken(packet, BSC_DROP_IP_HEADER);
     if (total_bytes < header_bytes || total_bytes > packet->end - packet->l3)
         return broken(packet, BSC_DROP_IP_LENGTH);
-    if (ip->frag_off & bpf_htons(0x3fff)) /* more fragments, or an offset */
+    if ((packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP) &&
+        ip->frag_off & bpf_htons(0x3fff)) /* more fragments, or an offset */
         return broken(packet, BSC_DROP_FRAGMENT);
     return parse_l4(packet, packet->l3 + header_bytes, total_bytes - header_bytes);
 }
 
+/* RFC 8200. The first 8 bytes, which every one has. */
 struct ipv6_extension {
     __u8 next;
-    __u8 length; /* in 8 bytes, the first 8 not counted */
+    __u8 length; /* in 8 bytes, the first 8 not counted; of a fragment header: reserved */
+    union {
+        __be16 offset_more; /* of a fragment header */
+        struct {
+            __u8 type;
+            __u8 segments_left;
+        }; /* of a routing header */
+    };
+    __be32 rest;
 };
+
+/* Offset and "more" in a fragment header. With neither it is a whole packet (RFC 6946). */
+#define IPV6_OFFSET_MORE 0xfff9
+
+static __always_inline int is_extension(__u8 protocol)
+{
+    return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING ||
+           protocol == IPPROTO_DSTOPTS || protocol == IPPROTO_FRAGMENT;
+}
 
 static __always_inline enum parsed parse_ipv6(struct packet *packet)
 {
@@ -175,18 +196,22 @@ static __always_inline enum parsed parse_ipv6(struct packet *packet)
     for (int i = 0; i <= MAX_IPV6_EXTENSIONS; i++) {
         struct ipv6_extension *extension = next;
 
-        if (packet->protocol == IPPROTO_FRAGMENT)
-            return broken(packet, BSC_DROP_FRAGMENT);
-        if (packet->protocol != IPPROTO_HOPOPTS && packet->protocol != IPPROTO_ROUTING &&
-            packet->protocol != IPPROTO_DSTOPTS)
+        if (!is_extension(packet->protocol))
             return parse_l4(packet, next, bytes);
         if ((void *)(extension + 1) > packet->end)
             return broken(packet, BSC_DROP_IPV6_EXTENSIONS);
 
-        __u32 extension_bytes = (extension->length + 1) * 8;
+        int fragment = packet->protocol == IPPROTO_FRAGMENT;
+        __u32 extension_bytes = fragment ? sizeof(*extension) : (extension->length + 1) * 8;
 
         if (extension_bytes > bytes)
             return broken(packet, BSC_DROP_IPV6_EXTENSIONS);
+        if (packet->protocol == IPPROTO_ROUTING && extension->segments_left)
+            return PARSED_OTHER; /* the VIP is a hop on the way, not the end of it */
+        if (fragment && extension->next != IPPROTO_TCP && extension->next != IPPROTO_UDP)
+            return PARSED_OTHER; /* whole or not, Linux deals with it */
+        if (fragment && extension->offset_more & bpf_htons(IPV6_OFFSET_MORE))
+            return broken(packet, BSC_DROP_FRAGMENT);
         packet->protocol = extension->next;
         bytes -= extension_bytes;
         next += extension_bytes;

@@ -60,7 +60,7 @@ static __always_inline void locate(const struct packet *packet, __u32 slot, stru
         flow->key[2] = be_ports;
     }
 
-    __u64 hash = bsc_place_hash(flow->key, words_of(family), table_key[0], table_key[1]);
+    __u64 hash = bsc_place_hash(flow->key, words_of(family), slot, table_key[0], table_key[1]);
 
     flow->place = family == 4 ? bsc_place_of(hash, pages4, BSC_SETS_PER_PAGE_V4)
                               : bsc_place_of(hash, pages6, BSC_SETS_PER_PAGE_V6);
@@ -117,6 +117,9 @@ static __always_inline void tell_change(const struct flow *flow, __u64 before, _
     } else if (to == BSC_CLOSING && from == BSC_ESTABLISHED) {
         count_event(BSC_EVENT_SESSION_CLOSED);
         announce(BSC_DELTA_CLOSED, flow->key, after, flow->now, family);
+    } else if (from == BSC_ESTABLISHED &&
+               bsc_is_unproven(to)) { /* was idle too long, begins anew */
+        announce(BSC_DELTA_CLOSED, flow->key, before, flow->now, family);
     } else if (to == BSC_ESTABLISHED) {
         announce(BSC_DELTA_MOVED, flow->key, after, flow->now, family);
     }
@@ -218,6 +221,8 @@ static __always_inline __u64 try_remember(const struct flow *flow, __u32 choice,
         return 0;
     count_event(BSC_EVENT_SESSION_INSERTED);
     count_victim(claim.rank);
+    if (bsc_state_of(claim.taken) == BSC_ESTABLISHED) /* expired, and the sweep will not see it */
+        announce(BSC_DELTA_CLOSED, claim.way, claim.taken, flow->now, family);
     return bsc_publish(&claim, flow->key, words, b);
 }
 
@@ -340,11 +345,16 @@ static __always_inline struct destination decide(const struct packet *packet,
 
     if (moves) {
         after = bsc_live((old.b & ~BSC_B_TARGET_MASK) | target, sign, flow->now);
-        count_event(BSC_EVENT_SESSION_MOVED);
     }
-    if (old.way)
-        replace(flow, old, (after & ~BSC_B_VERSION_MASK) | (old.b & BSC_B_VERSION_MASK), family);
-    else if (family == 4)
+    after = (after & ~BSC_B_VERSION_MASK) | (old.b & BSC_B_VERSION_MASK);
+    if (old.way && replace(flow, old, after, family)) {
+        if (moves)
+            count_event(BSC_EVENT_SESSION_MOVED);
+        return destination;
+    }
+    if (moves) /* another CPU has moved it, or the next packet does */
+        return destination;
+    if (family == 4)
         remember4(flow, after);
     else
         remember6(flow, after);
@@ -372,7 +382,7 @@ static __always_inline struct destination follow(const struct packet *packet,
     found = find_at(&flow, flow.place.first, family);
     if (!found.way)
         found = find_at(&flow, flow.place.second, family);
-    if (!found.way || bsc_begins_anew(found.b, &packet->sign) ||
+    if (!found.way || bsc_begins_anew(found.b, &packet->sign, flow.now) ||
         bsc_age(found.b, flow.now) > idle_limit(service, bsc_state_of(found.b)))
         return decide(packet, service, &flow, found, 0, family);
 

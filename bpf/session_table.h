@@ -45,9 +45,10 @@ BSC_INLINE __u64 bsc_fold(__u64 value, __u64 key)
     return value ^ (value >> 32);
 }
 
-/* Of the key alone: the service is left out so that the set, which is far away, is asked for while
- * the service is still being looked up. The words of an IPv6 key are multiplied side by side. */
-BSC_INLINE __u64 bsc_place_hash(const __u64 *key, const int words, __u64 table_key0,
+/* The service counts, too: a client that uses one port towards many VIPs (SIP, IKE, DNS) must not
+ * crowd a single pair of sets. The words of an IPv6 key are multiplied side by side. Whoever
+ * changes this, or bsc_place_of, raises BSC_PLACEMENT. */
+BSC_INLINE __u64 bsc_place_hash(const __u64 *key, const int words, __u32 service, __u64 table_key0,
                                 __u64 table_key1)
 {
     __u64 hash = bsc_fold(key[0], table_key0);
@@ -57,7 +58,7 @@ BSC_INLINE __u64 bsc_place_hash(const __u64 *key, const int words, __u64 table_k
 
         hash += (low << 24 | low >> 40) + key[2] * 0xff51afd7ed558ccdULL;
     }
-    return bsc_fold(hash, table_key1) * 0xd6e8feb86659fd93ULL;
+    return bsc_fold(hash + service, table_key1) * 0xd6e8feb86659fd93ULL;
 }
 
 BSC_INLINE struct bsc_place bsc_place_of(__u64 hash, __u32 pages, const __u32 sets_per_page)

@@ -128,15 +128,16 @@ BSC_INLINE __u64 bsc_live_unproven(__u64 b, const struct bsc_sign *sign, __u32 n
     return bsc_restate(b, sign->fin ? BSC_CLOSING : BSC_ESTABLISHED, now);
 }
 
-/* A TCP session that is closing: what still comes keeps it, data after a pause revives it, since
- * the FIN or RST may have been a stranger's. (Data right behind it is only reordering.) */
+/* A TCP session that is closing: what still comes keeps it, data a while after the FIN or RST
+ * revives it, since that may have been a stranger's. (Data right behind it is only reordering.) An
+ * ACK never makes it younger than that while, or a busy flow could never come back. */
 BSC_INLINE __u64 bsc_live_closing(__u64 b, const struct bsc_sign *sign, __u32 now)
 {
-    if (sign->fin || sign->rst)
+    if (sign->fin || sign->rst || bsc_age(b, now) < BSC_SPAN_SECONDS)
         return b;
-    if (sign->payload && bsc_age(b, now) >= BSC_SPAN_SECONDS)
+    if (sign->payload)
         return bsc_restate(b, BSC_ESTABLISHED, now);
-    return bsc_restate(b, BSC_CLOSING, now);
+    return bsc_restate(b, BSC_CLOSING, now - BSC_SPAN_SECONDS);
 }
 
 /*
@@ -164,10 +165,12 @@ BSC_INLINE __u64 bsc_live(__u64 b, const struct bsc_sign *sign, __u32 now)
     return bsc_live_closing(b, sign, now);
 }
 
-/* A SYN where the old connection was ending: the client's port is used again. */
-BSC_INLINE int bsc_begins_anew(__u64 b, const struct bsc_sign *sign)
+/* A SYN where the old connection was ending: the client's port is used again. Not right behind the
+ * FIN or RST: both may be a stranger's, and the flow's own data has to have its chance to revive
+ * it. */
+BSC_INLINE int bsc_begins_anew(__u64 b, const struct bsc_sign *sign, __u32 now)
 {
-    return sign->syn && bsc_state_of(b) == BSC_CLOSING;
+    return sign->syn && bsc_state_of(b) == BSC_CLOSING && bsc_age(b, now) >= BSC_SPAN_SECONDS;
 }
 
 #endif

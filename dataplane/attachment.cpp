@@ -74,6 +74,7 @@ Attachments::Attachments(const Pins& pins, Program first, Load load, std::span<b
 Result<void> Attachments::adopt() {
     auto names = list_directory(pins_.links);
     if (!names) return failure(std::move(names.error()));
+    std::map<std::string, std::string> moved;  // from where a pin stands meanwhile to its place
     for (const std::string& name : *names) {
         auto link = open_pin(pins_.links + "/" + name);
         if (!link) return failure(std::move(link.error()));
@@ -83,8 +84,13 @@ Result<void> Attachments::adopt() {
             continue;
         }
         const std::string interface = name_of_interface(ifindex, interface_of_pin(name));
-        if (auto named = rename_pin(pins_.links + "/" + name, pins_.link(interface)); !named)
-            return named;
+        // By way of a name that no interface has: the pin in its place may be another one's, which
+        // would be lost, and with it the program.
+        if (const std::string from = pins_.links + "/" + name; from != pins_.link(interface)) {
+            const std::string between = pins_.links + "/ifindex:" + std::to_string(ifindex);
+            if (auto named = rename_pin(from, between); !named) return named;
+            moved.emplace(between, pins_.link(interface));
+        }
         Attached attached;
         attached.shown = {interface, ifindex, XdpMode::native, true, {}};
         if (const auto occupant = xdp_occupant(interface, ifindex); occupant && occupant->generic) {
@@ -96,6 +102,8 @@ Result<void> Attachments::adopt() {
         attached.link = std::move(**link);
         attached_.emplace(interface, std::move(attached));
     }
+    for (const auto& [from, to] : moved)
+        if (auto named = rename_pin(from, to); !named) return named;
     return {};
 }
 

@@ -208,7 +208,13 @@ const model::Tables& Dataplane::tables() const {
 
 Result<void> Dataplane::apply(const model::Plan& plan) {
     for (const model::Write& write : plan.writes) {
-        if (auto written = impl_->writer.write(write); !written) return written;
+        if (auto written = impl_->writer.write(write); !written) {
+            // A new service that got no word yet would count as one that stands, and no later plan
+            // would publish it.
+            impl_->writer.repair();
+            impl_->tables = read_tables(config_in(impl_->memory, impl_->state.maps));
+            return written;
+        }
         model::record(impl_->tables, write);
     }
     return {};

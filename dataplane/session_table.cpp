@@ -107,7 +107,7 @@ struct Spot {
 
     void place(const SessionTable::Memory& memory) {
         const std::uint64_t hash =
-            bsc_place_hash(key, Family::words, memory.table_key[0], memory.table_key[1]);
+            bsc_place_hash(key, Family::words, service, memory.table_key[0], memory.table_key[1]);
         const bsc_place at = bsc_place_of(hash, Family::pages(memory), Family::sets_per_page);
         first = Family::sets(memory) + std::size_t{at.first} * Family::set_words;
         second = Family::sets(memory) + std::size_t{at.second} * Family::set_words;
@@ -227,9 +227,15 @@ bool erase_session(const SessionTable::Memory& memory, const SessionKey& key) {
 template <typename Family>
 class Sweeper {
 public:
-    Sweeper(const SessionTable::Memory& memory, std::uint32_t now, const LimitSource& limits,
-            const std::function<void(const Session&)>& on_end, SweepReport& report)
-        : memory_(memory), now_(now), limits_(limits), on_end_(on_end), report_(report) {}
+    Sweeper(const SessionTable::Memory& memory, const std::function<std::uint32_t()>& clock,
+            const LimitSource& limits, const std::function<void(const Session&)>& on_end,
+            SweepReport& report)
+        : memory_(memory),
+          clock_(clock),
+          now_(clock()),
+          limits_(limits),
+          on_end_(on_end),
+          report_(report) {}
 
     void run(std::uint32_t part, std::uint32_t parts) {
         const std::uint64_t pages = Family::pages(memory_);
@@ -247,6 +253,8 @@ private:
         const std::uint64_t b = bsc_load(way + Family::words);
         if (bsc_state_of(b) == BSC_FREE) return;
         if (bsc_state_of(b) == BSC_BUSY) {
+            if (bsc_age(b, now_) < abandoned_after) return;
+            now_ = clock_();
             if (bsc_age(b, now_) >= abandoned_after && bsc_free(way, Family::words, b))
                 report_.abandoned++;
             return;
@@ -258,10 +266,17 @@ private:
         settle(way, spot, seen);
     }
 
-    bool is_over(std::uint64_t b) const {
-        const std::uint32_t service = bsc_service_of(b);
-        if (service >= limits_.by_slot.size() || !limits_.by_slot[service].in_use) return true;
-        return bsc_age(b, now_) > limits_.of(service, bsc_state_of(b));
+    // The clock and the limits were read before `b`: a session younger than they are looks ages
+    // old, or without a service. So what looks over is looked at again, by what holds now.
+    bool is_over(std::uint64_t b) {
+        if (!is_over_by(limits_, b)) return false;
+        now_ = clock_();
+        if (memory_.services == nullptr) return is_over_by(limits_, b);
+        return is_over_by(LimitSource{{}, memory_.services}, b);
+    }
+    bool is_over_by(const LimitSource& limits, std::uint64_t b) const {
+        const std::uint32_t limit = limits.of(bsc_service_of(b), bsc_state_of(b));
+        return limit == 0 || bsc_age(b, now_) > limit;  // 0: the service is gone
     }
 
     // False when a packet came in between: the session lives on.
@@ -285,13 +300,14 @@ private:
         report_.duplicates += removed != 0;
         if (stays.way != way) return;
         const std::uint32_t state = bsc_state_of(b);
-        report_.by_state[state]++;
+        if (state <= BSC_ESTABLISHED) report_.by_state[state]++;
         report_.from_peer += (b & BSC_B_FROM_PEER) != 0;
         if (!bsc_is_unproven(state))
             report_.by_backend[static_cast<std::uint16_t>(bsc_backend_of(b))]++;
     }
 
     const SessionTable::Memory& memory_;
+    const std::function<std::uint32_t()>& clock_;
     std::uint32_t now_;
     const LimitSource& limits_;
     const std::function<void(const Session&)>& on_end_;
@@ -351,10 +367,9 @@ bool SessionTable::erase(const SessionKey& key) {
 void SessionTable::sweep(std::uint32_t part, std::uint32_t parts,
                          std::span<const IdleLimits> limits,
                          const std::function<void(const Session&)>& on_end, SweepReport& report) {
-    const std::uint32_t now = clock_();
     const LimitSource source{limits, nullptr};
-    Sweeper<V4>(memory_, now, source, on_end, report).run(part, parts);
-    Sweeper<V6>(memory_, now, source, on_end, report).run(part, parts);
+    Sweeper<V4>(memory_, clock_, source, on_end, report).run(part, parts);
+    Sweeper<V6>(memory_, clock_, source, on_end, report).run(part, parts);
 }
 
 void SessionTable::for_each(const std::function<bool(const Session&)>& visit) const {

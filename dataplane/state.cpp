@@ -125,6 +125,7 @@ Result<void> renew_settings(State& state, const Options& options, std::uint64_t 
     state.settings.pages4 = pages_for(options.max_sessions, BSC_SETS_PER_PAGE_V4);
     state.settings.pages6 = pages_for(options.max_sessions_v6, BSC_SETS_PER_PAGE_V6);
     state.settings.serial = serial;
+    state.settings.placement = BSC_PLACEMENT;
     return {};
 }
 
@@ -150,11 +151,12 @@ Result<void> choose_maps(State& state, const Pins& pins, const Options& options)
         state.settings = *settings;
     }
     const bool resize =
-        settings && (settings->pages4 != pages_for(options.max_sessions, BSC_SETS_PER_PAGE_V4) ||
+        settings && (settings->placement != BSC_PLACEMENT ||
+                     settings->pages4 != pages_for(options.max_sessions, BSC_SETS_PER_PAGE_V4) ||
                      settings->pages6 != pages_for(options.max_sessions_v6, BSC_SETS_PER_PAGE_V6));
     // Against its own size: what is checked here is that the set belongs together.
-    auto specs =
-        MapSpecs::open(constants_of(settings.value_or(bsc_settings{{}, 1, 1, 0, {}}), options, 0));
+    auto specs = MapSpecs::open(
+        constants_of(settings.value_or(bsc_settings{{}, 1, 1, 0, 0, {}}), options, 0));
     if (!specs) return failure(std::move(specs.error()));
     drop_misfits(*found, *specs);
     state.adopted = settings.has_value() && has_all_tables(*found) &&

@@ -89,7 +89,11 @@ asio::awaitable<Result<void>> Daemon::take_up(const model::Config& config) {
     co_await await_neighbours(config);
 
     // What may well be refused comes first: adopted tables are then as they were. Tables come
-    // before the addresses that draw packets to them, and go after those.
+    // before the addresses that draw packets to them, and go after those. New tables are empty, so
+    // they are filled before a program that reads them takes the place of an earlier one.
+    if (!dataplane_->adopted())
+        if (auto written = converge(config); !written)
+            co_return failure(std::move(written.error()));
     for (const auto& name : config.node.interfaces)
         if (auto attached = attach(name, config.node.xdp_mode); !attached) co_return attached;
     if (auto dropped = drop_stale_vips(config); !dropped) co_return dropped;

@@ -99,8 +99,9 @@ bsc_place place_of(const bsc_settings& settings, const dataplane::SessionKey& ke
         std::memcpy(words, key.source.bytes().data(), 16);
         words[2] = be_ports;
     }
-    const std::uint64_t hash = bsc_place_hash(words, v4 ? BSC_KEY_WORDS_V4 : BSC_KEY_WORDS_V6,
-                                              settings.table_key[0], settings.table_key[1]);
+    const std::uint64_t hash =
+        bsc_place_hash(words, v4 ? BSC_KEY_WORDS_V4 : BSC_KEY_WORDS_V6, key.service,
+                       settings.table_key[0], settings.table_key[1]);
     return v4 ? bsc_place_of(hash, settings.pages4, BSC_SETS_PER_PAGE_V4)
               : bsc_place_of(hash, settings.pages6, BSC_SETS_PER_PAGE_V6);
 }

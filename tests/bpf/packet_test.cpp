@@ -117,6 +117,15 @@ std::vector<PacketCase> extensions() {
             frame.extension(destination_options);
         return frame;
     };
+    const auto piece = [](std::uint16_t offset_more, Bytes frame, std::size_t behind = 0) {
+        frame[14 + 40 + behind + 2] = static_cast<std::uint8_t>(offset_more >> 8);
+        frame[14 + 40 + behind + 3] = static_cast<std::uint8_t>(offset_more);
+        return frame;
+    };
+    const auto hop_of_route = [](Bytes frame) {
+        frame[14 + 40 + 3] = 1;  // segments left
+        return frame;
+    };
     std::vector<PacketCase> cases{
         delivered("hop by hop", to_vip6().extension(hop_by_hop).tcp({.flags = syn})),
         delivered("routing", to_vip6().extension(routing, 24).tcp({.flags = syn})),
@@ -144,9 +153,21 @@ std::vector<PacketCase> extensions() {
                     .extension(hop_by_hop)
                     .udp({}),
                 "ipv6_extensions"),
-        dropped("fragment header", to_vip6().extension(fragment).udp({}).payload(16), "fragment"),
+        dropped("first fragment", piece(1, to_vip6().extension(fragment).udp({})), "fragment"),
+        dropped("last fragment", piece(185 << 3, to_vip6().extension(fragment).udp({})),
+                "fragment"),
         dropped("fragment behind options",
-                to_vip6().extension(hop_by_hop).extension(fragment).udp({}), "fragment"),
+                piece(1, to_vip6().extension(hop_by_hop).extension(fragment).udp({}), 8),
+                "fragment"),
+        // RFC 6946: a fragment header on a packet that is whole.
+        delivered("whole packet with a fragment header",
+                  to_vip6().extension(fragment).udp({}).payload(16)),
+        delivered("the same behind options",
+                  to_vip6().extension(hop_by_hop).extension(fragment).tcp({.flags = syn})),
+        passed("fragment of ICMPv6", piece(1, to_vip6().extension(fragment).protocol(58, 16)),
+               {"vip_other_protocol"}),
+        passed("VIP as a hop of a route", hop_of_route(to_vip6().extension(routing, 24).udp({})),
+               {"vip_other_protocol"}),
         passed("no next header", to_vip6(), {"vip_other_protocol"}),
         passed("authentication header", to_vip6().protocol(51, 24), {"vip_other_protocol"}),
         passed("ICMPv6 behind options", to_vip6().extension(hop_by_hop).protocol(58, 8),
@@ -263,6 +284,9 @@ INSTANTIATE_TEST_SUITE_P(TcpFlags, Packets, ::testing::ValuesIn(tcp_flags()), ti
 
 std::vector<PacketCase> fragments() {
     constexpr std::uint16_t more = 0x2000, dont = 0x4000, reserved = 0x8000;
+    const auto to_vip4_fragment = [](std::uint16_t word) {
+        return Frame().ipv4({.source = client4, .destination = vip4, .fragment_word = word});
+    };
     const auto piece = [](std::uint16_t word, const Address& to) {
         return Frame()
             .ipv4({.source = client4, .destination = to, .fragment_word = word})
@@ -276,6 +300,8 @@ std::vector<PacketCase> fragments() {
         dropped("last of the largest", piece(0x1fff, vip4), "fragment"),
         delivered("one that must not be cut", piece(dont, vip4)),
         delivered("reserved flag", piece(reserved, vip4)),
+        passed("first of ICMP", to_vip4_fragment(more).protocol(1, 24), {"vip_other_protocol"}),
+        passed("last of ICMP", to_vip4_fragment(185).protocol(1, 24), {"vip_other_protocol"}),
         passed("first for another host", piece(more, host4)),
         passed("last for another host", piece(185, host4)),
         passed("IPv6 for another host",
@@ -356,6 +382,9 @@ std::vector<PacketCase> others() {
                {"vip_no_service"}),
         passed("the service's port in the other protocol, IPv6",
                to_vip6().tcp({.destination = name, .flags = syn}), {"vip_no_service"}),
+        // A connection that this host has opened from the VIP.
+        passed("SYN ACK to a port without service",
+               to_vip4().tcp({.destination = name, .flags = syn | ack}), {"vip_no_service"}),
         passed("for another station",
                Frame(stranger).ipv4({.source = client4, .destination = vip4}).tcp({.flags = syn}),
                {"other_host"}),

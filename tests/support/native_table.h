@@ -66,8 +66,9 @@ public:
     __u64* words() const { return words_.get(); }
 
     bsc_place place(const Key& key) const {
-        return bsc_place_of(bsc_place_hash(key.word, Words, table_key[0], table_key[1]), pages_,
-                            sets_per_page);
+        return bsc_place_of(
+            bsc_place_hash(key.word, Words, key.service, table_key[0], table_key[1]), pages_,
+            sets_per_page);
     }
     __u64* set(std::uint32_t index) const { return words() + std::size_t{index} * set_words; }
 

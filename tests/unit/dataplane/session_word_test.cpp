@@ -98,11 +98,22 @@ INSTANTIATE_TEST_SUITE_P(
         Life{"last_ack_stays_closing",
              {{100, syn, 1}, {100, ack, 2}, {110, fin, 3}, {115, ack, 4}},
              BSC_CLOSING,
-             115},
+             113},
         Life{"reordered_data_stays_closing",
              {{100, syn, 1}, {100, ack, 2}, {110, rst, 3}, {111, data, 3}},
              BSC_CLOSING,
-             111},
+             110},
+        Life{"a_busy_flow_outlives_a_blind_rst",
+             {{100, syn, 1},
+              {100, ack, 2},
+              {110, rst, 9},
+              {110, data, 2},
+              {111, data, 3},
+              {111, ack, 4},
+              {112, ack, 4},
+              {112, data, 5}},
+             BSC_ESTABLISHED,
+             112},
         Life{"data_after_a_pause_revives",
              {{100, syn, 1}, {100, ack, 2}, {110, rst, 3}, {112, data, 3}},
              BSC_ESTABLISHED,
@@ -120,10 +131,11 @@ TEST(SessionWord, AReusedPortBeginsAnewOnlyWhereTheOldOneEnds) {
     const bsc_sign start = sign_of({0, syn, 5});
     const bsc_sign other = sign_of({0, ack, 5});
     const __u64 newborn = bsc_newborn(&start, 1, bsc_target(1, 1), 50);
-    EXPECT_TRUE(bsc_begins_anew(bsc_restate(newborn, BSC_CLOSING, 50), &start));
-    EXPECT_FALSE(bsc_begins_anew(bsc_restate(newborn, BSC_CLOSING, 50), &other));
-    EXPECT_FALSE(bsc_begins_anew(bsc_restate(newborn, BSC_ESTABLISHED, 50), &start));
-    EXPECT_FALSE(bsc_begins_anew(newborn, &start));
+    EXPECT_TRUE(bsc_begins_anew(bsc_restate(newborn, BSC_CLOSING, 50), &start, 52));
+    EXPECT_FALSE(bsc_begins_anew(bsc_restate(newborn, BSC_CLOSING, 50), &start, 51));
+    EXPECT_FALSE(bsc_begins_anew(bsc_restate(newborn, BSC_CLOSING, 50), &other, 52));
+    EXPECT_FALSE(bsc_begins_anew(bsc_restate(newborn, BSC_ESTABLISHED, 50), &start, 52));
+    EXPECT_FALSE(bsc_begins_anew(newborn, &start, 52));
 }
 
 TEST(SessionWord, ABusySessionIsWrittenOnceASecond) {

@@ -292,9 +292,9 @@ TEST(Config, RangesHold) {
     expect_errors(
         with_service(backend_text + "[service.session]\ntcp_embryonic = \"121s\"\n"
                                     "tcp_established = \"500ms\"\ntcp_closing = \"0s\"\n"),
-        {"a.toml:13:17: tcp_embryonic: expected a duration from 1s to 2m, found the string '121s'",
+        {"a.toml:13:17: tcp_embryonic: expected a duration from 3s to 2m, found the string '121s'",
          "a.toml:14:19: tcp_established: expected whole seconds, found the string '500ms'",
-         "a.toml:15:15: tcp_closing: expected a duration from 1s to 5d, found the string '0s'"});
+         "a.toml:15:15: tcp_closing: expected a duration from 3s to 5d, found the string '0s'"});
     expect_errors(
         with_service("session.tcp_closing = 60\nsession.tcp_embryonic = \"60\"\n" + backend_text),
         {"a.toml:10:23: tcp_closing: expected a duration with its unit, such as \"90s\" or \"5m\", "
