@@ -49,11 +49,14 @@ std::string why_not_native(int program, std::uint32_t ifindex, int link_error) {
     return message.empty() ? reason_of(link_error) : message;
 }
 
-// Interface index under a link; 0 when the interface is gone.
-std::uint32_t interface_of_link(int link) {
+// Interface index under a link; 0 when the interface is gone. A kernel that does not answer is an
+// error of its own: a link that may be alive is never let go of.
+Result<std::uint32_t> interface_of_link(int link) {
     bpf_link_info info{};
     std::uint32_t size = sizeof(info);
-    return bpf_obj_get_info_by_fd(link, &info, &size) == 0 ? info.xdp.ifindex : 0;
+    if (bpf_obj_get_info_by_fd(link, &info, &size) != 0)
+        return failure(Error::system("ask for the interface of a link", errno));
+    return info.xdp.ifindex;
 }
 
 // Whoever else has the link open: it is off.
@@ -78,7 +81,9 @@ Result<void> Attachments::adopt() {
     for (const std::string& name : *names) {
         auto link = open_pin(pins_.links + "/" + name);
         if (!link) return failure(std::move(link.error()));
-        const std::uint32_t ifindex = *link ? interface_of_link((*link)->get()) : 0;
+        const Result<std::uint32_t> found = *link ? interface_of_link((*link)->get()) : 0U;
+        if (!found) return failure(Error(found.error()).within(pins_.links + "/" + name));
+        const std::uint32_t ifindex = *found;
         if (ifindex == 0) {
             if (auto gone = unpin(pins_.links + "/" + name); !gone) return gone;
             continue;
@@ -135,7 +140,8 @@ Result<Attachment> Attachments::attach(const std::string& interface, XdpMode mod
 
 // An interface may have been made anew under its old name: then the link hangs on nothing.
 bool Attachments::is_alive(const Attached& attached, std::uint32_t ifindex) const {
-    return interface_of_link(attached.link.get()) == ifindex;
+    const auto on = interface_of_link(attached.link.get());
+    return !on || *on == ifindex;
 }
 
 Result<Attachment> Attachments::attach_new(const std::string& interface, std::uint32_t ifindex,
