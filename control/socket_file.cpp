@@ -43,8 +43,10 @@ Result<SocketFile> SocketFile::listen(const std::string& path, mode_t mode, int 
 
 Result<void> SocketFile::lock() {
     std::string name = path_ + ".lock";
-    lock_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (lock_ < 0) return failure(Error::system(name, errno));
+    lock_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    // Ours alone, also where an earlier one was not: whoever can read a file can lock it, and would
+    // keep every daemon from starting.
+    if (lock_ < 0 || ::fchmod(lock_, 0600) != 0) return failure(Error::system(name, errno));
     if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
         int code = errno;
         if (code != EWOULDBLOCK) return failure(Error::system("lock " + name, code));

@@ -89,8 +89,8 @@ public:
 
     SessionTable& sessions();
     const SessionTable& sessions() const;
-    // By service slot, read from the memory that XDP reads: never behind what packets meet. Any
-    // thread.
+    // By service slot, a copy of what XDP reads, as it is at the call; services published later are
+    // not in it. Any thread.
     std::vector<IdleLimits> idle_limits() const;
     DeltaFeed& deltas();
 

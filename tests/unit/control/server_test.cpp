@@ -352,6 +352,17 @@ TEST_F(ControlServer, AFileInTheWayIsLeftAlone) {
     EXPECT_EQ(text, "precious");
 }
 
+// Whoever can open the lock can hold it, and no daemon would start again.
+TEST_F(ControlServer, NobodyElseCanHoldTheLock) {
+    const std::string lock = path() + ".lock";
+    std::ofstream(lock) << "left by an earlier one\n";
+    ASSERT_EQ(::chmod(lock.c_str(), 0644), 0);
+    RunningServer server(options(), echo);
+    struct stat status {};
+    ASSERT_EQ(::stat(lock.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0600U);
+}
+
 TEST_F(ControlServer, APathThatIsTooLongIsNamed) {
     ServerOptions longer = options();
     longer.path = directory_.file(std::string(200, 'x'));
