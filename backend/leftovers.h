@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an earlier process left on this host, told by the marks that its things carry: for when the
+// record is lost. How the host was before, marks do not say.
+#pragma once
+
+#include <string>
+
+#include "backend/netlink.h"
+#include "backend/record.h"
+
+namespace bascule::backend {
+
+// `bpffs`: where this program pins. Empty when there is nothing.
+Result<Record> find_leftovers(Netlink& netlink, const std::string& bpffs);
+
+}  // namespace bascule::backend

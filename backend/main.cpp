@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// bascule-backend: what the words of its command line do.
+//
+// Exit codes: 0 well, 1 refused or failed, 2 usage, 3 not running, 4 degraded.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "backend/self_test.h"
+#include "backend/service.h"
+#include "backend/status.h"
+
+using namespace bascule;
+using namespace bascule::backend;
+
+namespace {
+
+constexpr int failed = 1;
+constexpr int not_running = 3;
+constexpr int degraded = 4;
+
+int fail_plainly(const Error& error) {
+    fmt::print(stderr, "bascule-backend: {}\n", error.text());
+    return failed;
+}
+
+int check(const std::string& file) {
+    const auto config = load_config(file);
+    if (!config) return failed;
+    std::size_t ports = 0;
+    for (const Vip& vip : config->vips)
+        ports += vip.ports.size();
+    fmt::print("{}: configuration is valid: {} interfaces, {} VIPs, {} ports\n", file,
+               config->interfaces.size(), config->vips.size(), ports);
+    return 0;
+}
+
+int undo(const Options& options) {
+    auto companion = Companion::open(options);
+    if (!companion) return fail_plainly(companion.error());
+    const bool was_active = companion->active();
+    // Also what stands in no record: an empty directory, counters.
+    if (auto undone = companion->undo(); !undone) return fail_plainly(undone.error());
+    if (!was_active) {
+        fmt::print("nothing to undo\n");
+        return 0;
+    }
+    fmt::print("undone: this host is as it was found\n");
+    return 0;
+}
+
+int status(const Options& options, bool json) {
+    const auto config = load_config(options.config);
+    if (!config) return failed;
+    const auto looked = look(options, *config);
+    if (!looked) return fail_plainly(looked.error());
+    fmt::print("{}", json ? status_json(*looked) : status_text(*looked));
+    if (!looked->process && !looked->active) return not_running;
+    return looked->problems.empty() ? 0 : degraded;
+}
+
+int test_self(const Options& options, bool json) {
+    const auto config = load_config(options.config);
+    if (!config) return failed;
+    const auto findings = self_test(options, *config);
+    if (!findings) return fail_plainly(findings.error());
+    fmt::print("{}", json ? findings_json(*findings) : findings_text(*findings));
+    return has_failed(*findings) ? failed : 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Options options;
+    std::string checked;
+    bool json = false;
+    CLI::App app("bascule-backend: a real server's side of a Bascule load balancer");
+    app.add_option("--config", options.config, "Configuration")->capture_default_str();
+    app.add_option("--runtime-dir", options.runtime_dir, "Where the record of changes lives")
+        ->capture_default_str();
+    app.add_option("--bpffs", options.bpffs, "Folder on a bpffs for programs")
+        ->capture_default_str();
+    app.add_option("--sysctl-dir", options.sysctl_dir, "Where ARP settings are made to last")
+        ->capture_default_str();
+    app.set_version_flag("--version", std::string("bascule-backend ") + BASCULE_VERSION);
+    app.require_subcommand(1);
+    app.fallthrough();
+    auto* run_word = app.add_subcommand("run",
+                                        "Make this server ready, and follow it until told "
+                                        "to stop");
+    auto* check_word = app.add_subcommand("check", "Say whether a configuration is valid");
+    check_word->add_option("FILE", checked, "Another file than the configuration");
+    auto* status_word = app.add_subcommand("status", "Show how this server stands");
+    status_word->add_flag("--json", json, "For programs");
+    auto* test_word = app.add_subcommand("self-test",
+                                         "Check that this server does what its "
+                                         "balancers count on");
+    test_word->add_flag("--json", json, "For programs");
+    auto* undo_word = app.add_subcommand("undo", "Give back what a dead process left");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    if (run_word->parsed()) return run_service(options);
+    if (check_word->parsed()) return check(checked.empty() ? options.config : checked);
+    if (status_word->parsed()) return status(options, json);
+    if (test_word->parsed()) return test_self(options, json);
+    if (undo_word->parsed()) return undo(options);
+    return 2;
+}
