@@ -81,6 +81,14 @@ int Driver::minimal_tx() const {
     return bpf_program__fd(object_->progs.minimal_tx);
 }
 
+int Driver::add_ipv4() const {
+    return bpf_program__fd(object_->progs.add_ipv4);
+}
+
+int Driver::add_ipv6() const {
+    return bpf_program__fd(object_->progs.add_ipv6);
+}
+
 // An object of its own, since the size of its table is known only now.
 Result<int> Driver::memory_access(std::uint64_t table_bytes) {
     const std::uint64_t lines = std::max<std::uint64_t>(1, table_bytes / line_bytes);

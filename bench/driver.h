@@ -37,6 +37,9 @@ public:
     // Reference programs. The first does nothing, so what it costs is the wrapper's.
     int bare_drop() const;
     int minimal_tx() const;
+    // Puts an outer IP header before the packet, and nothing more.
+    int add_ipv4() const;
+    int add_ipv6() const;
     // One random read in a table of so many bytes, then what minimal_tx does.
     Result<int> memory_access(std::uint64_t table_bytes);
 

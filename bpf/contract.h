@@ -18,7 +18,7 @@
 #define BSC_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 
-#define BSC_LAYOUT_VERSION 1
+#define BSC_LAYOUT_VERSION 2
 
 /* ---- limits ------------------------------------------------------------------------------ */
 
@@ -47,7 +47,22 @@
       "not a SYN, no session, and the service says unknown = drop")                                \
     X(NO_BACKEND, "no_backend", "no backend of the service can take a new flow")                   \
     X(NO_NEIGHBOUR, "no_neighbour", "the backend's MAC address is not known")                      \
-    X(OTHER_INTERFACE, "other_interface", "the backend is reached by another interface")
+    X(OTHER_INTERFACE, "other_interface",                                                          \
+      "the backend is reached by another interface, and that one cannot send")                     \
+    X(FRAGMENT_HEADER, "fragment_header",                                                          \
+      "first fragment that does not hold the whole TCP or UDP header")                             \
+    X(MARTIAN_SOURCE, "martian_source",                                                            \
+      "source address that no client can have: unspecified, loopback, multicast, the VIP itself")  \
+    X(ICMP_INNER, "icmp_inner",                                                                    \
+      "ICMP error whose quoted packet is cut short or is no answer of a service")                  \
+    X(NOT_HELD, "not_held", "for no service of a VIP that this node does not hold")                \
+    X(REFUSED, "refused", "no backend, and on_empty = reset: the client was told")                 \
+    X(TOO_BIG, "too_big", "does not fit the way to the backend: the client was told by ICMP")      \
+    X(TOO_BIG_UNTOLD, "too_big_untold",                                                            \
+      "does not fit, and the client was not told: the budget of ICMP answers is spent")            \
+    X(TOO_BIG_NO_DF, "too_big_no_df",                                                              \
+      "does not fit, and may not be told: IPv4 without \"don't fragment\"")                        \
+    X(NO_HEADROOM, "no_headroom", "the driver leaves no room for another header")
 
 enum bsc_drop_reason {
 #define X(symbol, name, text) BSC_DROP_##symbol,
@@ -73,7 +88,10 @@ enum bsc_drop_reason {
     X(TABLE_FULL, "table_full", "no room: the packet went by the ring, without a session")         \
     X(CLAIM_LOST, "claim_lost", "lost every race for a way: the packet went by the ring")          \
     X(DUPLICATE, "duplicate", "two CPUs inserted one flow at once: one copy was removed")          \
-    X(DELTA_LOST, "delta_lost", "a delta log was full: the daemon has to walk the table")
+    X(DELTA_LOST, "delta_lost", "a delta log was full: the daemon has to walk the table")          \
+    X(FRAGMENT_FOLLOWED, "fragment_followed", "a later fragment went where its first one went")    \
+    X(ICMP_FOLLOWED, "icmp_followed", "an ICMP error went to the backend of its flow")             \
+    X(MSS_CLAMPED, "mss_clamped", "a SYN's maximum segment size was lowered")
 
 enum bsc_event {
 #define X(symbol, name, text) BSC_EVENT_##symbol,
@@ -101,25 +119,37 @@ struct bsc_vip_bucket {
 };
 BSC_ASSERT(sizeof(struct bsc_vip_bucket) == 64, "bsc_vip_bucket");
 
+/* By VIP id, one word each, so that one store changes it. Lengths: which port prefixes shorter than
+ * 16 bits lead to a service of this VIP; none for most. */
+#define BSC_VIP_TCP_LENGTHS_SHIFT 0  /* bit L: a prefix of L bits, 0 <= L < 16 */
+#define BSC_VIP_UDP_LENGTHS_SHIFT 16 /* the same */
+#define BSC_VIP_LENGTHS_MASK 0xffffU
+#define BSC_VIP_HELD                                                                               \
+    (1ULL << 32) /* this node has the address: Linux answers what fits no service */
+#define BSC_VIP_STATES (BSC_MAX_VIPS + 1)
+
 /* ---- services -------------------------------------------------------------------------------- */
 
 /*
- * (VIP, port, protocol) -> service slot, in one word, so that one 8-byte store publishes it:
+ * (VIP, port prefix, protocol) -> service slot, in one word, so that one 8-byte store publishes it:
  *   bits  0..31  IPv4: the VIP as on the wire; IPv6: the VIP id
- *   bits 32..47  port as on the wire
+ *   bits 32..47  port prefix, low 16 bits of its code
  *   bit  48      1 UDP, 0 TCP
  *   bit  49      1 IPv6, 0 IPv4
  *   bit  50      1, so that no used word is 0
+ *   bit  51      port prefix, bit 16 of its code
  *   bits 52..63  service slot
+ * The code of a prefix of L bits is its bits, then a 1, then zeros, 17 bits in all: one port is
+ * port << 1 | 1, any port 0x10000. A range of ports is at most 30 prefixes, each a word.
  * A bucket is a cache line of eight; it is filled from the front without holes, and a reader
  * stops at the first 0.
  */
 #define BSC_SERVICE_WORDS_PER_BUCKET 8
-#define BSC_SERVICE_BUCKETS 1024
+#define BSC_SERVICE_BUCKETS 4096
 #define BSC_SERVICE_WORD_UDP (1ULL << 48)
 #define BSC_SERVICE_WORD_IPV6 (1ULL << 49)
 #define BSC_SERVICE_WORD_USED (1ULL << 50)
-#define BSC_SERVICE_WORD_KEY_MASK ((1ULL << 51) - 1)
+#define BSC_SERVICE_WORD_KEY_MASK ((1ULL << 52) - 1)
 #define BSC_SERVICE_WORD_SLOT_SHIFT 52
 struct bsc_service_bucket {
     __u64 word[BSC_SERVICE_WORDS_PER_BUCKET];
@@ -131,14 +161,18 @@ BSC_ASSERT(sizeof(struct bsc_service_bucket) == 64, "bsc_service_bucket");
 #define BSC_SERVICE_IPV6 4U
 #define BSC_SERVICE_UNKNOWN_DROP 8U
 #define BSC_SERVICE_AFFINITY_SOURCE 16U
+#define BSC_SERVICE_ON_EMPTY_RESET 32U
+#define BSC_SERVICE_COPY_DSCP 64U /* to the outer header; ECN always is (RFC 6040) */
 struct bsc_service {
     __u32 flags;
     __u32 limit_embryonic;   /* seconds idle, at most 120: its stamp has 8 bits */
     __u32 limit_established; /* seconds idle, at most 5 days: its stamp has 20 bits */
     __u32 limit_closing;     /* seconds idle */
     __u8 be_address[16];     /* identity, for adoption; IPv4 stands v4-mapped */
-    __u16 be_port;
-    __u16 reserved[15];
+    __u16 be_port;           /* first and last of its ports; any port: 0 and 0xffff */
+    __u16 be_last_port;
+    __u16 mss_clamp; /* largest MSS that a SYN may go on with; 0: as it is */
+    __u16 reserved[13];
 };
 BSC_ASSERT(sizeof(struct bsc_service) == 64, "bsc_service");
 
@@ -168,24 +202,175 @@ BSC_ASSERT(sizeof(struct bsc_ring_line) == 64, "bsc_ring_line");
 #define BSC_HOP_MAC_MASK ((1ULL << 48) - 1)
 #define BSC_HOP_UP (1ULL << 56)       /* may be given packets; without it its sessions move */
 #define BSC_HOP_RESOLVED (1ULL << 57) /* the MAC is known */
+/*
+ * `route` is how it gets there, in one word:
+ *   bits  0..31  interface index
+ *   bits 32..47  destination port to write, as on the wire; 0: as it is
+ *   bits 48..59  VLAN id to send with; 0: untagged
+ *   bits 60..61  enum bsc_forward
+ * The common case, L2 by the interface that the packet came from, is one comparison.
+ */
+#define BSC_ROUTE_PORT_SHIFT 32
+#define BSC_ROUTE_VLAN_SHIFT 48
+#define BSC_ROUTE_FORWARD_SHIFT 60
+enum bsc_forward {
+    BSC_FORWARD_L2 = 0,
+    BSC_FORWARD_IPIP = 1,
+    BSC_FORWARD_GUE = 2,
+    BSC_FORWARD_LOCAL = 3,
+};
+
+/* A packet that reads while the words change, one after the other, may be lost; it never reaches
+ * another backend: be_address is written only while the slot is not in use. */
 struct bsc_backend {
     __u64 hop;
-    __u32 ifindex;
-    __u16 service; /* slot */
-    __u16 be_port;
-    __u8 be_address[16]; /* identity, for adoption; all zero: the slot is free */
-    __u64 reserved[4];
+    __u64 route;
+    __u8 be_address[16];      /* identity, and outer destination; all zero: the slot is free */
+    __u16 service;            /* slot */
+    __u16 be_port;            /* identity */
+    __u16 mtu;                /* of the way there: largest IP packet, outer header included */
+    __u16 be_gue_port;        /* outer UDP destination port */
+    __u8 be_outer_source[16]; /* its last `entropy_bits` bits are the flow's */
+    __u64 source;             /* bytes 0..5 our MAC address on `ifindex`, byte 6 entropy_bits */
 };
+#define BSC_SOURCE_ENTROPY_SHIFT 48
+#define BSC_MOST_ENTROPY_BITS 32
 BSC_ASSERT(sizeof(struct bsc_backend) == 64, "bsc_backend");
+
+/* GUE variant 1 (draft-ietf-intarea-gue-09, section 4): the inner IP header follows the UDP header
+ * at once. The UDP checksum is 0 (RFC 6935 for IPv6). */
+#define BSC_GUE_PORT_DEFAULT 6080
+#define BSC_OUTER_TTL 64
 
 /* ---- interfaces ------------------------------------------------------------------------------ */
 
 struct bsc_port {
     __u64 mac; /* bytes 0..5 as on the wire, the rest 0 */
     __u32 ifindex;
-    __u32 reserved;
+    __u32
+        route_ifindex; /* as routes name it: the bond's index for a bond's slave, else `ifindex` */
 };
 BSC_ASSERT(sizeof(struct bsc_port) == 16, "bsc_port");
+
+/* Interfaces that frames may be redirected to: a device map, by interface index. */
+#define BSC_MAX_EGRESS 64
+
+/* ---- fragments ------------------------------------------------------------------------------- */
+
+/* Where the first fragment of a packet went, for the later ones, which have no ports. LRU. */
+#define BSC_FRAGMENTS 8192
+#define BSC_FRAGMENT_SECONDS 30 /* RFC 791 and RFC 8200 let a receiver wait 15 to 60 */
+struct bsc_fragment_key {
+    __u64 be_source[2]; /* IPv4: word 0, low half */
+    __u64 be_destination[2];
+    __u32 be_id;
+    __u8 protocol;
+    __u8 family; /* 4, 6 */
+    __u16 zero;
+};
+BSC_ASSERT(sizeof(struct bsc_fragment_key) == 40, "bsc_fragment_key");
+struct bsc_fragment {
+    __u16 service; /* slot */
+    __u16 backend; /* slot */
+    __u8 generation;
+    __u8 zero[3];
+    __u32 seconds; /* when the first one came */
+    __u32 hash;    /* of the flow, for the outer header */
+};
+BSC_ASSERT(sizeof(struct bsc_fragment) == 16, "bsc_fragment");
+
+/* ICMP answers that XDP makes itself, so many a CPU and second. */
+#define BSC_ICMP_ANSWERS_PER_SECOND 100
+struct bsc_icmp_budget {
+    __u32 second;
+    __u32 used;
+};
+BSC_ASSERT(sizeof(struct bsc_icmp_budget) == 8, "bsc_icmp_budget");
+
+/* ---- watching: trace and capture ------------------------------------------------------------- */
+
+/* X(symbol): what happened to a packet on its walk, bits of bsc_notes.steps. */
+#define BSC_STEPS(X)                                                                               \
+    X(VIP)             /* the destination is a VIP */                                              \
+    X(SERVICE)         /* by its own port */                                                       \
+    X(SERVICE_RANGE)   /* by a range of ports, or any port */                                      \
+    X(ICMP_ERROR)      /* followed by what it quotes */                                            \
+    X(FRAGMENT_FIRST)  /* remembered for the later ones */                                         \
+    X(FRAGMENT_LATER)  /* found by its first one */                                                \
+    X(SESSION)         /* a live session of the flow is there */                                   \
+    X(SESSION_EXPIRED) /* it was idle too long, or begins anew */                                  \
+    X(SESSION_MOVES)   /* its backend is gone */                                                   \
+    X(PICKED)          /* the ring decided */                                                      \
+    X(PORT_REWRITTEN)                                                                              \
+    X(MSS_CLAMPED)                                                                                 \
+    X(RETAGGED) /* VLAN tags put on, taken off or changed */                                       \
+    X(ENCAPSULATED)                                                                                \
+    X(ANSWERED)   /* what leaves is our own answer to the client */                                \
+    X(REDIRECTED) /* out of another interface */
+
+enum bsc_step_index {
+#define X(symbol) BSC_STEP_INDEX_##symbol,
+    BSC_STEPS(X)
+#undef X
+        BSC_STEP_COUNT
+};
+enum bsc_step {
+#define X(symbol) BSC_STEP_##symbol = 1 << BSC_STEP_INDEX_##symbol,
+    BSC_STEPS(X)
+#undef X
+};
+
+#define BSC_NONE 0xffffffffU
+/* What the walk noted of one packet. Written only by copies of the program that trace or capture;
+ * per CPU. */
+struct bsc_notes {
+    __u32 steps;
+    __u32 drop;    /* enum bsc_drop_reason; BSC_NONE: not dropped */
+    __u32 vip;     /* id; 0: none */
+    __u32 service; /* slot; BSC_NONE: none */
+    __u64 session; /* word B of the session that was found; 0: none */
+    __u64 events;  /* bit by enum bsc_event */
+    __u64 flow_hash;
+    __u32 ring_slot; /* BSC_NONE: the ring was not asked */
+    __u32 ring_size;
+    __u32 backend; /* slot; 0: none */
+    __u32 generation;
+    __u32 forward;          /* enum bsc_forward */
+    __u32 redirect_ifindex; /* 0: not redirected */
+};
+BSC_ASSERT(sizeof(struct bsc_notes) == 64, "bsc_notes");
+
+/* What capture wants; all that is set must match. Addresses v4-mapped. */
+#define BSC_CAPTURE_ARRIVES 1U
+#define BSC_CAPTURE_LEAVES 2U /* what XDP sends on or answers, as it leaves */
+#define BSC_CAPTURE_DROPPED 4U
+#define BSC_CAPTURE_PASSED 8U /* given to Linux */
+struct bsc_capture_filter {
+    __u32 what;                            /* BSC_CAPTURE_*; 0: nothing is captured */
+    __u32 snap_bytes;                      /* at most so many of each frame */
+    __u32 sample;                          /* one in so many, by chance; 0 and 1: all */
+    __u32 deadline;                        /* the data plane's clock: nothing from then on */
+    __u64 reasons;                         /* bit by enum bsc_drop_reason; 0: every reason */
+    __u64 be_client[2], be_client_mask[2]; /* source */
+    __u64 be_vip[2];                       /* destination; all zero: any */
+    __u16 be_port;                         /* destination port; 0: any */
+    __u8 protocol;                         /* 0: any */
+    __u8 reserved[5];
+    __u64 serial; /* of this capture; told with each record */
+};
+BSC_ASSERT(sizeof(struct bsc_capture_filter) == 88, "bsc_capture_filter");
+
+/* Stands before the bytes of each frame in the perf event. */
+struct bsc_capture_record {
+    __u64 nanoseconds; /* CLOCK_MONOTONIC */
+    __u64 serial;
+    __u32 frame_bytes; /* whole length */
+    __u32 captured;    /* bytes that follow */
+    __u32 what;        /* one of BSC_CAPTURE_* */
+    __u32 ifindex;     /* where it came in */
+    struct bsc_notes notes;
+};
+BSC_ASSERT(sizeof(struct bsc_capture_record) == 96, "bsc_capture_record");
 
 /* ---- counters, one copy a CPU ---------------------------------------------------------------- */
 

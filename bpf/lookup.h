@@ -25,17 +25,24 @@ BSC_INLINE __u32 bsc_vip_bucket_of(__u64 be_address0, __u64 be_address1)
 }
 BSC_ASSERT(BSC_VIP_BUCKETS == 1 << 10, "bsc_vip_bucket_of");
 
-/* `low`: the IPv4 VIP as on the wire, or the id of the IPv6 VIP. */
-BSC_INLINE __u64 bsc_service_key(__u32 low, __u16 be_port, int udp, int ipv6)
+/* The code of the prefix that is the first `length` bits of `port` (host order); contract.h. */
+BSC_INLINE __u32 bsc_port_code(__u32 port, __u32 length)
 {
-    return low | (__u64)be_port << 32 | (udp ? BSC_SERVICE_WORD_UDP : 0) |
-           (ipv6 ? BSC_SERVICE_WORD_IPV6 : 0) | BSC_SERVICE_WORD_USED;
+    return ((port >> (16 - length)) << 1 | 1) << (16 - length);
+}
+
+/* `low`: the IPv4 VIP as on the wire, or the id of the IPv6 VIP. `code`: of a port prefix. */
+BSC_INLINE __u64 bsc_service_key(__u32 low, __u32 code, int udp, int ipv6)
+{
+    return low | (__u64)(code & 0xffff) << 32 | (__u64)(code >> 16) << 51 |
+           (udp ? BSC_SERVICE_WORD_UDP : 0) | (ipv6 ? BSC_SERVICE_WORD_IPV6 : 0) |
+           BSC_SERVICE_WORD_USED;
 }
 
 BSC_INLINE __u32 bsc_service_bucket_of(__u64 key)
 {
-    return ((key & BSC_SERVICE_WORD_KEY_MASK) * 0x9e3779b97f4a7c15ULL) >> 54; /* 10 bits */
+    return ((key & BSC_SERVICE_WORD_KEY_MASK) * 0x9e3779b97f4a7c15ULL) >> 52; /* 12 bits */
 }
-BSC_ASSERT(BSC_SERVICE_BUCKETS == 1 << 10, "bsc_service_bucket_of");
+BSC_ASSERT(BSC_SERVICE_BUCKETS == 1 << 12, "bsc_service_bucket_of");
 
 #endif

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The maps and constants of the engine. What each holds stands in contract.h; who writes it:
- *   the daemon, through its mappings   vips service_words services backends ports rings
+ *   the daemon, through its mappings   vips vip_states service_words services backends ports rings
+ *   the daemon, by system calls        egress capture_filter
  *   XDP and the daemon                 sessions4 sessions6 (by session_table.h)
+ *   XDP                                fragments
  *   XDP, a copy or a log each CPU      delta_logs service_traffic backend_traffic drops events
+ *                                      icmp_budget notes capture_scratch capture_records
  */
 #ifndef BASCULE_BPF_MAPS_H
 #define BASCULE_BPF_MAPS_H
@@ -21,6 +24,14 @@ struct {
     __type(key, __u32);
     __type(value, struct bsc_vip_bucket);
 } vips SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, BSC_VIP_STATES);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, __u64);
+} vip_states SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -69,6 +80,20 @@ struct {
     __type(key, __u32);
     __array(values, struct ring);
 } rings SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
+    __uint(max_entries, BSC_MAX_EGRESS);
+    __type(key, __u32);
+    __type(value, __u32);
+} egress SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, BSC_FRAGMENTS);
+    __type(key, struct bsc_fragment_key);
+    __type(value, struct bsc_fragment);
+} fragments SEC(".maps");
 
 /* The loader sets how many. */
 struct {
@@ -131,6 +156,50 @@ struct {
     __type(value, __u64);
 } events SEC(".maps");
 
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct bsc_icmp_budget);
+} icmp_budget SEC(".maps");
+
+/* 0 is the tracing copy's, 1 the capturing ones': up to Linux 6.10 a packet from the wire may come
+ * between two steps of a trace. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 2);
+    __type(key, __u32);
+    __type(value, struct bsc_notes);
+} notes SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct bsc_capture_filter);
+} capture_filter SEC(".maps");
+
+/* What is kept of a packet from its arrival to its end, and the record that is being made. */
+struct capture_scratch {
+    struct bsc_capture_record record;
+    __u32 wanted;
+    __u32 zero;
+};
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct capture_scratch);
+} capture_scratch SEC(".maps");
+
+/* One perf buffer a CPU; the loader sets how many CPUs. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+    __uint(max_entries, 1);
+    __uint(key_size, sizeof(__u32));
+    __uint(value_size, sizeof(__u32));
+} capture_records SEC(".maps");
+
 /* Set before the program is loaded, and constants to the verifier from then on. */
 const volatile __u64 ring_key[2];
 const volatile __u64 table_key[2];
@@ -138,14 +207,41 @@ const volatile __u32 pages4;
 const volatile __u32 pages6;
 const volatile __u32 port_index;       /* of the interface this copy of the program is for */
 const volatile __u32 clock_multiplier; /* seconds = jiffies * clock_multiplier >> 24 */
+/* What the copies of the program differ in besides. In those that carry traffic without a capture
+ * both are 0, and the verifier takes out whatever depends on them. */
+const volatile __u8 tracing;   /* writes nothing that a live packet could meet, only notes */
+const volatile __u8 capturing; /* reports packets to capture_records */
 
 static __always_inline __u32 seconds_now(void)
 {
     return bpf_jiffies64() * clock_multiplier >> 24;
 }
 
+/* Where this copy of the program keeps notes of the packet; NULL: it keeps none. */
+static __always_inline struct bsc_notes *notes_kept(void)
+{
+    __u32 mine = capturing;
+
+    return tracing || capturing ? bpf_map_lookup_elem(&notes, &mine) : NULL;
+}
+
+static __always_inline void note_step(enum bsc_step step)
+{
+    struct bsc_notes *kept = notes_kept();
+
+    if (kept)
+        kept->steps |= step;
+}
+
 static __always_inline void count_drop(__u32 reason)
 {
+    struct bsc_notes *kept = notes_kept();
+
+    if (kept)
+        kept->drop = reason;
+    if (tracing)
+        return;
+
     __u64 *count = bpf_map_lookup_elem(&drops, &reason);
 
     if (count)
@@ -154,6 +250,13 @@ static __always_inline void count_drop(__u32 reason)
 
 static __always_inline void count_event(__u32 event)
 {
+    struct bsc_notes *kept = notes_kept();
+
+    if (kept)
+        kept->events |= 1ULL << (event & 63);
+    if (tracing)
+        return;
+
     __u64 *count = bpf_map_lookup_elem(&events, &event);
 
     if (count)

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cli/names.h"
+#include "cli/trace.h"
 
 namespace bascule::cli {
 
@@ -22,6 +23,11 @@ Json texts(const Texts& from) {
 // An empty text says that it is not known.
 Json text_or_null(const std::string& text) {
     return text.empty() ? Json() : Json(text);
+}
+
+// So does a 0 of what is never 0.
+Json number_or_null(std::uint32_t number) {
+    return number == 0 ? Json() : Json(number);
 }
 
 Json json_of(const control::Counter& counter) {
@@ -75,16 +81,30 @@ Json json_of(const control::Degradation& degradation) {
 }
 
 Json json_of(const control::Service& service) {
-    return {{"name", service.name()},         {"vip", service.vip()},
-            {"port", service.port()},         {"protocol", name_of(service.protocol())},
-            {"mode", service.mode()},         {"affinity", service.affinity()},
-            {"unknown", service.unknown()},   {"ring_size", service.ring_size()},
-            {"backends", service.backends()}, {"backends_up", service.backends_up()},
-            {"sessions", service.sessions()}, {"traffic", json_of(service.traffic())}};
+    bool tunnel = service.mode() == "ipip" || service.mode() == "gue";
+    return {{"name", service.name()},
+            {"vip", service.vip()},
+            {"port", number_or_null(service.port())},
+            {"ports", service.ports()},
+            {"protocol", name_of(service.protocol())},
+            {"mode", service.mode()},
+            {"gue_port", number_or_null(service.gue_port())},
+            {"copy_dscp", tunnel ? Json(service.copy_dscp()) : Json()},
+            {"affinity", service.affinity()},
+            {"unknown", service.unknown()},
+            {"on_empty", service.on_empty()},
+            {"mss_clamp", number_or_null(service.mss_clamp())},
+            {"ring_size", service.ring_size()},
+            {"backends", service.backends()},
+            {"backends_up", service.backends_up()},
+            {"on_backups", service.on_backups()},
+            {"sessions", service.sessions()},
+            {"traffic", json_of(service.traffic())}};
 }
 
 Json json_of(const control::OperatorWord& word) {
     return {{"drained", word.drained()},
+            {"disabled", word.disabled()},
             {"weight", word.has_weight() ? Json(word.weight()) : Json()},
             {"time", word.unix_seconds() > 0 ? Json(word.unix_seconds()) : Json()}};
 }
@@ -94,7 +114,10 @@ Json json_of(const control::Backend& backend) {
             {"service", backend.service()},
             {"name", backend.name()},
             {"address", backend.address()},
-            {"port", backend.port()},
+            {"port", number_or_null(backend.port())},
+            {"mode", text_or_null(backend.mode())},
+            {"rewritten_port", number_or_null(backend.rewritten_port())},
+            {"backup", backend.backup()},
             {"state", name_of(backend.state())},
             {"reason", text_or_null(backend.reason())},
             {"weight", backend.weight()},
@@ -102,7 +125,14 @@ Json json_of(const control::Backend& backend) {
             {"operator", backend.has_word() ? json_of(backend.word()) : Json()},
             {"mac", text_or_null(backend.mac())},
             {"interface", text_or_null(backend.interface())},
+            {"vlan", number_or_null(backend.vlan())},
+            {"via", text_or_null(backend.via())},
+            {"source_mac", text_or_null(backend.source_mac())},
+            {"mtu", number_or_null(backend.mtu())},
+            {"tunnel_source", text_or_null(backend.tunnel_source())},
             {"sessions", backend.sessions()},
+            {"drained_sessions",
+             backend.has_drained_sessions() ? Json(backend.drained_sessions()) : Json()},
             {"ring_slots", backend.ring_slots()},
             {"ring_size", backend.ring_size()},
             {"traffic", json_of(backend.traffic())}};
@@ -132,6 +162,7 @@ Json list_of(const Items& items) {
 void fill(Json& document, const control::Status& status) {
     document["degraded"] = !status.degradations().empty();
     document["degradations"] = list_of(status.degradations());
+    document["notices"] = list_of(status.notices());
     document["version"] = status.version();
     document["node"] = status.node();
     document["pid"] = status.pid();
@@ -235,6 +266,13 @@ Json to_json(std::string_view command, const control::Response& response) {
             document["interfaces"] = texts(response.detached().interfaces());
             document["vips"] = texts(response.detached().vips());
             break;
+        case control::Response::kTraced:
+            document.update(json_trace(response.traced()));
+            break;
+        case control::Response::kCaptureStarted:
+        case control::Response::kCaptureBatch:
+        case control::Response::kCaptureStopped:
+            break;  // capture's own, which shows packets
         case control::Response::RESULT_NOT_SET:
             return json_failure(command, "failed", "the daemon's answer is empty");
     }

@@ -48,8 +48,12 @@ std::string full_name(const control::Backend& backend) {
 }
 
 std::string endpoint(std::string_view address, unsigned port) {
+    return endpoint(address, std::to_string(port));
+}
+
+std::string endpoint(std::string_view address, std::string_view ports) {
     bool v6 = address.find(':') != std::string_view::npos;
-    return v6 ? fmt::format("[{}]:{}", address, port) : fmt::format("{}:{}", address, port);
+    return v6 ? fmt::format("[{}]:{}", address, ports) : fmt::format("{}:{}", address, ports);
 }
 
 }  // namespace bascule::cli

@@ -25,5 +25,7 @@ std::string full_name(const control::Backend& backend);
 
 // "10.9.0.1:80", "[2001:db8::1]:80"
 std::string endpoint(std::string_view address, unsigned port);
+// The same for several ports: "10.9.0.1:8000-8099".
+std::string endpoint(std::string_view address, std::string_view ports);
 
 }  // namespace bascule::cli

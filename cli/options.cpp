@@ -3,7 +3,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/duration.h"
 #include "cli/names.h"
+#include "cli/watch_options.h"
 #include "control/framing.h"
 
 namespace bascule::cli {
@@ -29,6 +31,8 @@ struct Arguments {
     std::uint32_t limit = control::kDefaultSessions;
     std::uint32_t weight = 0;
     bool reset = false;
+    bool wait = false;
+    std::string longest;
 };
 
 class Parser {
@@ -42,6 +46,8 @@ private:
     CLI::App* ask(CLI::App& parent, const char* name, const char* help, Fill fill);
     void common_options();
     void changes();
+    void drain();
+    void backend_of(CLI::App* command);
     void shows();
     void sessions(CLI::App& show);
     void local_commands();
@@ -62,6 +68,8 @@ Parser::Parser(Options& options) : options_(options) {
         ->add_flag("--all", options_.all, "Counters that are 0 too");
     shows();
     changes();
+    add_trace(app_, options_);
+    add_capture(app_, options_);
     local_commands();
 }
 
@@ -93,12 +101,13 @@ void Parser::shows() {
     show.require_subcommand(1);
     ask(show, "services", "Services, their backends and their traffic",
         [](control::Request& request, const Arguments&) { request.mutable_show_services(); });
-    ask(show, "backends", "Backends: state, weight, share, sessions, traffic",
-        [](control::Request& request, const Arguments& from) {
-            request.mutable_show_backends()->set_service(from.service);
-        })
-        ->add_option("--service", arguments_.service, "Of this service alone")
+    auto* backends = ask(show, "backends", "Backends: state, weight, share, sessions, traffic",
+                         [](control::Request& request, const Arguments& from) {
+                             request.mutable_show_backends()->set_service(from.service);
+                         });
+    backends->add_option("--service", arguments_.service, "Of this service alone")
         ->type_name("NAME");
+    backends->add_flag("--detail", options_.detail, "All that is known of each");
     ask(show, "drops", "Why packets were dropped, and what else was counted",
         [](control::Request& request, const Arguments&) { request.mutable_show_drops(); })
         ->add_flag("--all", options_.all, "Counters that are 0 too");
@@ -128,28 +137,59 @@ void Parser::sessions(CLI::App& show) {
         ->capture_default_str();
 }
 
+void Parser::backend_of(CLI::App* command) {
+    command->add_option("BACKEND", arguments_.backend, "SERVICE/BACKEND, or BACKEND")->required();
+}
+
+// Its --timeout is that of the wait, where there is one.
+void Parser::drain() {
+    CLI::App* command =
+        app_.add_subcommand("drain", "No new flows to a backend; its sessions stay");
+    backend_of(command);
+    command->add_flag("--wait", arguments_.wait, "Until its last session is gone");
+    command
+        ->add_option("--timeout", arguments_.longest,
+                     "With --wait: how long at most (90s, 10m, 1h), unless told without limit")
+        ->type_name("DURATION")
+        ->check([](const std::string& text) {
+            const auto duration = parse_duration(text);
+            return duration && duration->count() > 0
+                       ? std::string()
+                       : "a duration is wanted, such as 90s, 10m or 1h, not '" + text + "'";
+        });
+    command->final_callback([this] {
+        options_.command = "drain";
+        const auto longest = parse_duration(arguments_.longest);
+        if (arguments_.wait) {
+            options_.task = DrainWait{arguments_.backend, longest};
+            return;
+        }
+        if (longest) options_.timeout_seconds = static_cast<double>(longest->count());
+        Ask task;
+        task.request.mutable_drain()->set_backend(arguments_.backend);
+        options_.task = std::move(task);
+    });
+}
+
 void Parser::changes() {
     ask(app_, "reload", "Apply the configuration files, whole or not at all",
         [](control::Request& request, const Arguments&) { request.mutable_reload(); });
-    auto backend = [this](CLI::App* command) {
-        command->add_option("BACKEND", arguments_.backend, "SERVICE/BACKEND, or BACKEND")
-            ->required();
-        return command;
-    };
-    backend(ask(app_, "drain", "No new flows to a backend; its sessions stay",
-                [](control::Request& request, const Arguments& from) {
-                    request.mutable_drain()->set_backend(from.backend);
-                }));
-    backend(ask(app_, "enable", "Take a drain back",
-                [](control::Request& request, const Arguments& from) {
-                    request.mutable_enable()->set_backend(from.backend);
-                }));
-    CLI::App* weight = backend(ask(app_, "weight", "Give a backend another weight than its file",
-                                   [](control::Request& request, const Arguments& from) {
-                                       auto& set = *request.mutable_set_weight();
-                                       set.set_backend(from.backend);
-                                       if (!from.reset) set.set_weight(from.weight);
-                                   }));
+    drain();
+    backend_of(ask(app_, "disable", "No new flows to a backend; its sessions move",
+                   [](control::Request& request, const Arguments& from) {
+                       request.mutable_disable()->set_backend(from.backend);
+                   }));
+    backend_of(ask(app_, "enable", "Take a drain or a disable back",
+                   [](control::Request& request, const Arguments& from) {
+                       request.mutable_enable()->set_backend(from.backend);
+                   }));
+    CLI::App* weight = ask(app_, "weight", "Give a backend another weight than its file",
+                           [](control::Request& request, const Arguments& from) {
+                               auto& set = *request.mutable_set_weight();
+                               set.set_backend(from.backend);
+                               if (!from.reset) set.set_weight(from.weight);
+                           });
+    backend_of(weight);
     auto* number = weight->add_option("N", arguments_.weight, "The weight; 0: no new flows");
     auto* reset = weight->add_flag("--reset", arguments_.reset, "The file's weight again");
     reset->excludes(number);

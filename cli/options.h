@@ -2,6 +2,8 @@
 // The command line as values.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -22,14 +24,27 @@ struct Check {
     std::string file;
 };
 struct Version {};
+// A drain, and the wait for the last session.
+struct DrainWait {
+    std::string backend;
+    std::optional<std::chrono::seconds> longest;  // none: as long as it takes
+};
+
+// Packets, until it is enough.
+struct Capture {
+    control::CaptureStartRequest start;
+    std::string file;         // pcapng; "-": the standard output, empty: lines
+    std::uint64_t count = 0;  // packets; 0: no limit
+};
 
 struct Options {
     std::string runtime_dir = "/run/bascule";
     double timeout_seconds = 30;
     bool json = false;
     bool all = false;     // drops, status: counters that are 0 too
+    bool detail = false;  // backends: all that is known of each
     std::string command;  // as JSON has it: "status", "show sessions"
-    std::variant<Version, Check, Detach, Ask> task;
+    std::variant<Version, Check, Detach, DrainWait, Capture, Ask> task;
 };
 
 // Nothing when the program is to end with `exit_code`: help was given, or the usage was wrong and

@@ -18,6 +18,7 @@ struct Screen {
     bool colours = false;
     std::time_t now = 0;  // wall clock
     bool all = false;     // counters that are 0 too
+    bool detail = false;  // of backends, all that is known
 };
 
 // Lines with their ends. A failure is no text for the standard output: see render_failure.

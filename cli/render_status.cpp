@@ -5,32 +5,12 @@
 #include <fmt/format.h>
 
 #include "cli/names.h"
+#include "cli/sheet.h"
 #include "cli/table.h"
 
 namespace bascule::cli {
 
 namespace {
-
-// Lines with a label in front of the first one of its kind.
-class Sheet {
-public:
-    explicit Sheet(bool colours) : colours_(colours) {}
-
-    void line(std::string_view label, std::string_view text) {
-        std::string shown(label == last_ ? "" : label);
-        last_ = label;
-        shown.resize(15, ' ');
-        text_ += paint(shown, Colour::dim, colours_);
-        text_ += text;
-        text_ += '\n';
-    }
-    const std::string& text() const { return text_; }
-
-private:
-    bool colours_;
-    std::string last_;
-    std::string text_;
-};
 
 std::string headline(const control::Status& status, const Screen& screen) {
     int problems = status.degradations_size();
@@ -51,6 +31,10 @@ std::string problems(const control::Status& status, const Screen& screen) {
     for (const auto& degradation : status.degradations()) {
         text += paint("  ! ", Colour::red, screen.colours) + harmless(degradation.what()) + "\n";
         if (!degradation.mend().empty()) text += "    -> " + harmless(degradation.mend()) + "\n";
+    }
+    for (const auto& notice : status.notices()) {
+        text += paint("  i ", Colour::yellow, screen.colours) + harmless(notice.what()) + "\n";
+        if (!notice.mend().empty()) text += "    -> " + harmless(notice.mend()) + "\n";
     }
     return text;
 }

@@ -71,7 +71,7 @@ const char* adopted_generic =
 
 Attachments::Attachments(const Pins& pins, Program first, Load load, std::span<bsc_port> ports)
     : pins_(pins), load_(std::move(load)), ports_(ports) {
-    programs_.emplace(0, std::move(first));
+    programs_.emplace(ProgramKey{Flavour::live, 0}, std::move(first));
 }
 
 Result<void> Attachments::adopt() {
@@ -121,7 +121,8 @@ Result<void> Attachments::swap_all() {
     return {};
 }
 
-Result<Attachment> Attachments::attach(const std::string& interface, XdpMode mode) {
+Result<Attachment> Attachments::attach(const std::string& interface, XdpMode mode,
+                                       std::uint32_t route_ifindex) {
     const auto context = [&](Error&& error) {
         return failure(std::move(error).within("attach " + interface));
     };
@@ -129,12 +130,13 @@ Result<Attachment> Attachments::attach(const std::string& interface, XdpMode mod
     if (!ifindex) return context(std::move(ifindex.error()));
     const auto found = attached_.find(interface);
     if (found != attached_.end() && is_alive(found->second, *ifindex)) {
+        set_route(found->second, route_ifindex);
         auto replaced = replace(found->second, mode);
         return replaced ? replaced : context(std::move(replaced.error()));
     }
     if (found != attached_.end())
         if (auto gone = forget(interface); !gone) return context(std::move(gone.error()));
-    auto made = attach_new(interface, *ifindex, mode);
+    auto made = attach_new(interface, *ifindex, mode, route_ifindex);
     return made ? made : context(std::move(made.error()));
 }
 
@@ -145,14 +147,15 @@ bool Attachments::is_alive(const Attached& attached, std::uint32_t ifindex) cons
 }
 
 Result<Attachment> Attachments::attach_new(const std::string& interface, std::uint32_t ifindex,
-                                           XdpMode mode) {
+                                           XdpMode mode, std::uint32_t route_ifindex) {
     auto occupant = xdp_occupant(interface, ifindex);
     if (!occupant) return failure(std::move(occupant.error()));
     if (occupant->program != 0) return failure(foreign_program(interface, ifindex, *occupant));
 
     Attached attached;
     attached.shown = {interface, ifindex, XdpMode::native, false, {}};
-    auto port = take_port(interface, ifindex);
+    set_route(attached, route_ifindex);
+    auto port = take_port(attached);
     if (!port) return failure(std::move(port.error()));
     attached.port = *port;
     auto program = program_for(*port);
@@ -203,7 +206,7 @@ Result<Attachment> Attachments::replace(Attached& attached, XdpMode mode) {
 Result<void> Attachments::swap(Attached& attached) {
     const Attachment& shown = attached.shown;
     if (!attached.port) {
-        auto port = take_port(shown.interface, shown.ifindex);
+        auto port = take_port(attached);
         if (!port) return failure(std::move(port.error()));
         attached.port = *port;
     } else if (const auto mac = mac_of_interface(shown.interface); mac) {
@@ -239,8 +242,14 @@ Result<void> Attachments::remake(Attached& attached, XdpMode mode) {
     return made;
 }
 
+void Attachments::set_route(Attached& attached, std::uint32_t route_ifindex) {
+    attached.route_ifindex = route_ifindex != 0 ? route_ifindex : attached.shown.ifindex;
+    if (attached.port) ports_[*attached.port].route_ifindex = attached.route_ifindex;
+}
+
 // An entry of `ports` that no attached interface uses; the one of this interface if it has one.
-Result<std::uint32_t> Attachments::take_port(const std::string& interface, std::uint32_t ifindex) {
+Result<std::uint32_t> Attachments::take_port(const Attached& attached) {
+    const std::uint32_t ifindex = attached.shown.ifindex;
     const auto is_used = [&](std::uint32_t port) {
         return std::any_of(attached_.begin(), attached_.end(),
                            [&](const auto& other) { return other.second.port == port; });
@@ -253,20 +262,60 @@ Result<std::uint32_t> Attachments::take_port(const std::string& interface, std::
         if (own) break;
     }
     if (!chosen) return failure("more than " + std::to_string(ports_.size()) + " interfaces");
-    auto mac = mac_of_interface(interface);
+    auto mac = mac_of_interface(attached.shown.interface);
     if (!mac) return failure(std::move(mac.error()));
     bsc_port& port = ports_[*chosen];
+    // An entry of its own says already how routes name it.
+    if (attached.route_ifindex != 0 || port.ifindex != ifindex)
+        port.route_ifindex = attached.route_ifindex != 0 ? attached.route_ifindex : ifindex;
     port.ifindex = ifindex;
     bsc_store(&port.mac, mac->to_word());
     return *chosen;
 }
 
 Result<int> Attachments::program_for(std::uint32_t port) {
-    const auto found = programs_.find(port);
+    return copy_of(carrying_, port);
+}
+
+Result<int> Attachments::copy_of(Flavour flavour, std::uint32_t port) {
+    const auto found = programs_.find({flavour, port});
     if (found != programs_.end()) return found->second.fd();
-    auto program = load_(port);
+    auto program = load_(port, flavour);
     if (!program) return failure(std::move(program.error()));
-    return programs_.emplace(port, std::move(*program)).first->second.fd();
+    return programs_.emplace(ProgramKey{flavour, port}, std::move(*program)).first->second.fd();
+}
+
+Result<int> Attachments::tracing_program(const std::string& interface) {
+    const auto found = attached_.find(interface);
+    if (found == attached_.end() || !found->second.port)
+        return failure("interface " + interface + " carries no program of this daemon");
+    return copy_of(Flavour::tracing, *found->second.port);
+}
+
+Result<void> Attachments::swap_to_carrying(Attached& attached) {
+    auto program = program_for(*attached.port);
+    if (!program) return failure(std::move(program.error()));
+    if (bpf_link_update(attached.link.get(), *program, nullptr) != 0)
+        return failure(bpf_error("swap the program on " + attached.shown.interface, errno));
+    return {};
+}
+
+Result<void> Attachments::set_capturing(bool on) {
+    carrying_ = on ? Flavour::capturing : Flavour::live;
+    Result<void> outcome;
+    for (auto& [interface, attached] : attached_)
+        if (attached.current && outcome) outcome = swap_to_carrying(attached);
+    if (!outcome && on) {
+        carrying_ = Flavour::live;
+        for (auto& [interface, attached] : attached_)
+            if (attached.current) (void)swap_to_carrying(attached);
+    }
+    // Those under links live on in the kernel as long as they are there.
+    if (carrying_ == Flavour::live)
+        std::erase_if(programs_, [](const auto& program) {
+            return program.first.first == Flavour::capturing;
+        });
+    return outcome;
 }
 
 // Pin, link and port of an interface; harmless where the link is dead already.
@@ -278,6 +327,7 @@ Result<void> Attachments::forget(const std::string& interface) {
         bsc_port& port = ports_[*found->second.port];
         bsc_store(&port.mac, 0);
         port.ifindex = 0;
+        port.route_ifindex = 0;
     }
     attached_.erase(found);
     return {};
@@ -305,7 +355,7 @@ void Attachments::mac_changed(std::uint32_t ifindex, Mac mac) {
 }
 
 int Attachments::program_fd() const {
-    const auto first = programs_.find(first_port_);
+    const auto first = programs_.find({Flavour::live, first_port_});
     return first != programs_.end() ? first->second.fd() : programs_.begin()->second.fd();
 }
 

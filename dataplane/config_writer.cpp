@@ -5,8 +5,7 @@
 
 #include <cerrno>
 #include <numeric>
-#include <optional>
-#include <set>
+#include <utility>
 #include <vector>
 
 #include "dataplane/libbpf_log.h"
@@ -32,18 +31,27 @@ std::uint32_t seconds(model::Seconds limit) {
     return static_cast<std::uint32_t>(limit.count());
 }
 
+void copy_address(__u8 (&to)[16], const Address& address) {
+    std::memcpy(to, address.bytes().data(), sizeof(to));
+}
+
 bsc_service entry_of(const model::TableService& service) {
+    const model::ServiceOptions& options = service.options;
     bsc_service entry{};
     entry.flags = BSC_SERVICE_IN_USE;
     if (service.key.protocol == model::Protocol::udp) entry.flags |= BSC_SERVICE_UDP;
     if (!service.key.vip.is_v4()) entry.flags |= BSC_SERVICE_IPV6;
-    if (service.unknown == model::Unknown::drop) entry.flags |= BSC_SERVICE_UNKNOWN_DROP;
-    if (service.affinity == model::Affinity::source) entry.flags |= BSC_SERVICE_AFFINITY_SOURCE;
-    entry.limit_embryonic = seconds(service.limits.embryonic);
-    entry.limit_established = seconds(service.limits.established);
-    entry.limit_closing = seconds(service.limits.closing);
-    std::memcpy(entry.be_address, service.key.vip.bytes().data(), sizeof(entry.be_address));
-    entry.be_port = htons(service.key.port);
+    if (options.unknown == model::Unknown::drop) entry.flags |= BSC_SERVICE_UNKNOWN_DROP;
+    if (options.affinity == model::Affinity::source) entry.flags |= BSC_SERVICE_AFFINITY_SOURCE;
+    if (options.on_empty == model::OnEmpty::reset) entry.flags |= BSC_SERVICE_ON_EMPTY_RESET;
+    if (options.copy_dscp) entry.flags |= BSC_SERVICE_COPY_DSCP;
+    entry.limit_embryonic = seconds(options.limits.embryonic);
+    entry.limit_established = seconds(options.limits.established);
+    entry.limit_closing = seconds(options.limits.closing);
+    copy_address(entry.be_address, service.key.vip);
+    entry.be_port = htons(service.key.ports.first);
+    entry.be_last_port = htons(service.key.ports.last);
+    entry.mss_clamp = options.mss_clamp;
     return entry;
 }
 
@@ -54,18 +62,28 @@ std::uint64_t hop_of(const model::TableBackend& backend) {
     return hop;
 }
 
-// Is this word's key the key?
-bool names(std::uint64_t word, std::uint64_t key) {
-    return (word & BSC_SERVICE_WORD_KEY_MASK) == key;
+// How it gets there; the MAC address stands in `hop`.
+std::uint64_t route_of(const model::TableBackend& backend) {
+    const model::Delivery& delivery = backend.delivery;
+    const model::NextHop hop = backend.next_hop.value_or(model::NextHop{});
+    return hop.ifindex | std::uint64_t{htons(delivery.rewrite_port)} << BSC_ROUTE_PORT_SHIFT |
+           std::uint64_t{hop.vlan} << BSC_ROUTE_VLAN_SHIFT |
+           std::uint64_t{forward_code(delivery.forward)} << BSC_ROUTE_FORWARD_SHIFT;
 }
 
-// Takes word `i` out without a hole: a reader stops at the first 0.
-void remove_word(bsc_service_bucket& bucket, std::size_t i) {
-    std::size_t last = i;
-    while (last + 1 < std::size(bucket.word) && bucket.word[last + 1] != 0)
-        last++;
-    if (last != i) bsc_store(&bucket.word[i], bucket.word[last]);
-    bsc_store(&bucket.word[last], 0);
+bsc_backend entry_of(const model::TableBackend& backend) {
+    bsc_backend entry{};
+    entry.hop = hop_of(backend);
+    entry.route = route_of(backend);
+    copy_address(entry.be_address, backend.key.address);
+    entry.service = backend.service;
+    entry.be_port = htons(backend.key.port);
+    if (backend.next_hop) entry.mtu = backend.next_hop->mtu;
+    entry.be_gue_port = htons(backend.delivery.gue_port);
+    copy_address(entry.be_outer_source, backend.delivery.tunnel_source);
+    entry.source = std::uint64_t{backend.delivery.entropy_bits} << BSC_SOURCE_ENTROPY_SHIFT;
+    if (backend.next_hop) entry.source |= backend.next_hop->source_mac.to_word();
+    return entry;
 }
 
 // A new inner map, whole; the outer map's entry keeps it from then on.
@@ -95,71 +113,13 @@ Result<UniqueFd> make_ring(const model::Ring& ring) {
 }  // namespace
 
 ConfigWriter::ConfigWriter(const ConfigMemory& memory, Counters& counters)
-    : memory_(memory), counters_(counters) {}
-
-// ---- VIPs ----
-
-bsc_vip* ConfigWriter::find_vip(const Address& address) {
-    const AddressWords words = words_of(address);
-    const std::uint32_t home = bsc_vip_bucket_of(words.word[0], words.word[1]);
-    for (std::uint32_t probe = 0; probe < BSC_VIP_PROBES; probe++)
-        for (bsc_vip& vip : memory_.vips[(home + probe) % BSC_VIP_BUCKETS].vip)
-            if (vip.tag != 0 && AddressWords{{vip.be_address[0], vip.be_address[1]}} == words)
-                return &vip;
-    return nullptr;
-}
-
-std::uint16_t ConfigWriter::vip_id(const Address& address) {
-    const bsc_vip* vip = find_vip(address);
-    return vip == nullptr ? std::uint16_t{0} : static_cast<std::uint16_t>(vip->tag);
-}
-
-Result<void> ConfigWriter::set_vip(std::uint16_t id, const Address& address) {
-    const AddressWords words = words_of(address);
-    const std::uint32_t home = bsc_vip_bucket_of(words.word[0], words.word[1]);
-    bsc_vip* place = find_vip(address);
-    for (std::uint32_t probe = 0; probe < BSC_VIP_PROBES && place == nullptr; probe++)
-        for (bsc_vip& vip : memory_.vips[(home + probe) % BSC_VIP_BUCKETS].vip)
-            if (vip.tag == 0 && place == nullptr) place = &vip;
-    if (place == nullptr)
-        return failure("too many VIPs share the places " + std::to_string(home) + " and " +
-                       std::to_string((home + 1) % BSC_VIP_BUCKETS) + " of the VIP table");
-    // The counter outlives the tag in `reserved`, so that no two writes show a reader one tag.
-    place->reserved++;
-    bsc_store(&place->tag, 0);
-    bsc_store(&place->be_address[0], words.word[0]);
-    bsc_store(&place->be_address[1], words.word[1]);
-    bsc_store(&place->tag, place->reserved << 16 | id);
-    return {};
-}
-
-void ConfigWriter::remove_vip(const Address& address) {
-    bsc_vip* vip = find_vip(address);
-    if (vip == nullptr) return;
-    bsc_store(&vip->tag, 0);
-    bsc_store(&vip->be_address[0], 0);
-    bsc_store(&vip->be_address[1], 0);
-}
+    : memory_(memory),
+      counters_(counters),
+      vips_(memory),
+      words_(memory, vips_),
+      egress_(memory.egress) {}
 
 // ---- services ----
-
-Result<std::uint64_t> ConfigWriter::service_key(const model::ServiceKey& key) {
-    const bool udp = key.protocol == model::Protocol::udp;
-    if (key.vip.is_v4()) return bsc_service_key(key.vip.v4_wire(), htons(key.port), udp, false);
-    const std::uint16_t id = vip_id(key.vip);
-    if (id == 0) return failure(key.vip.to_string() + " is not a VIP");
-    return bsc_service_key(id, htons(key.port), udp, true);
-}
-
-// None: an IPv6 service whose VIP is gone.
-std::optional<std::uint64_t> ConfigWriter::key_of_entry(const bsc_service& entry) {
-    const bool udp = (entry.flags & BSC_SERVICE_UDP) != 0;
-    const Address vip = address_of(entry.be_address);
-    if (vip.is_v4()) return bsc_service_key(vip.v4_wire(), entry.be_port, udp, false);
-    const std::uint16_t id = vip_id(vip);
-    if (id == 0) return std::nullopt;
-    return bsc_service_key(id, entry.be_port, udp, true);
-}
 
 Result<void> ConfigWriter::set_service(const model::SetService& write) {
     if (write.fresh) {
@@ -175,33 +135,6 @@ void ConfigWriter::clear_service(std::uint16_t slot) {
     store_words(memory_.services[slot], bsc_service{});
 }
 
-Result<void> ConfigWriter::publish(const model::PublishService& write) {
-    auto key = service_key(write.key);
-    if (!key) return failure(std::move(key.error()));
-    const std::uint64_t word = *key | std::uint64_t{write.slot} << BSC_SERVICE_WORD_SLOT_SHIFT;
-    const std::uint32_t at = bsc_service_bucket_of(*key);
-    for (__u64& place : memory_.service_words[at].word) {
-        if (place != 0 && !names(place, *key)) continue;
-        bsc_store(&place, word);
-        return {};
-    }
-    return failure("bucket " + std::to_string(at) + " of the service table is full (" +
-                   std::to_string(BSC_SERVICE_WORDS_PER_BUCKET) +
-                   " services share it): another port would help");
-}
-
-Result<void> ConfigWriter::withdraw(const model::WithdrawService& write) {
-    auto key = service_key(write.key);
-    if (!key) return failure(std::move(key.error()));
-    bsc_service_bucket& bucket = memory_.service_words[bsc_service_bucket_of(*key)];
-    for (std::size_t i = 0; i < std::size(bucket.word); i++) {
-        if (!names(bucket.word[i], *key)) continue;
-        remove_word(bucket, i);
-        break;
-    }
-    return {};
-}
-
 // ---- backends and rings ----
 
 Result<void> ConfigWriter::set_backend(const model::SetBackend& write) {
@@ -213,14 +146,12 @@ Result<void> ConfigWriter::set_backend(const model::SetBackend& write) {
         // it with the generation of the one before.
         bsc_store(&entry.hop, std::uint64_t{backend.generation} << BSC_HOP_GENERATION_SHIFT);
     }
-    bsc_backend value{};
-    value.hop = entry.hop;
-    value.ifindex = backend.next_hop ? backend.next_hop->ifindex : 0;
-    value.service = backend.service;
-    value.be_port = htons(backend.key.port);
-    std::memcpy(value.be_address, backend.key.address.bytes().data(), sizeof(value.be_address));
+    if (backend.next_hop)
+        if (auto added = egress_.add(backend.next_hop->ifindex); !added) return added;
+    bsc_backend value = entry_of(backend);
+    const std::uint64_t hop = std::exchange(value.hop, entry.hop);
     store_words(entry, value);
-    bsc_store(&entry.hop, hop_of(backend));
+    bsc_store(&entry.hop, hop);
     return {};
 }
 
@@ -263,20 +194,22 @@ struct ConfigWriter::Visitor {
         return result;
     }
     Result<void> operator()(const model::SetVip& write) const {
-        return named("VIP " + write.address.to_string(), writer.set_vip(write.id, write.address));
+        return named("VIP " + write.vip.address.to_string(), writer.vips_.set(write.id, write.vip));
     }
     Result<void> operator()(const model::RemoveVip& write) const {
-        writer.remove_vip(write.address);
+        writer.vips_.remove(write.address);
         return {};
     }
     Result<void> operator()(const model::SetService& write) const {
         return named("service " + write.service.key.to_string(), writer.set_service(write));
     }
     Result<void> operator()(const model::PublishService& write) const {
-        return named("service " + write.key.to_string(), writer.publish(write));
+        return named("service " + write.key.to_string(),
+                     writer.words_.publish(write.slot, write.key));
     }
     Result<void> operator()(const model::WithdrawService& write) const {
-        return named("service " + write.key.to_string(), writer.withdraw(write));
+        return named("service " + write.key.to_string(),
+                     writer.words_.withdraw(write.slot, write.key));
     }
     Result<void> operator()(const model::ClearService& write) const {
         writer.clear_service(write.slot);
@@ -299,48 +232,16 @@ Result<void> ConfigWriter::write(const model::Write& write) {
     return std::visit(Visitor{*this}, write);
 }
 
+Result<void> ConfigWriter::settle(const model::Tables& tables) {
+    return egress_.follow(tables);
+}
+
 // ---- after an earlier process ----
 
 void ConfigWriter::repair() {
-    repair_vips();
-    repair_words();
-    repair_services();
-}
-
-void ConfigWriter::repair_vips() {
-    for (bsc_vip_bucket& bucket : memory_.vips)
-        for (bsc_vip& vip : bucket.vip)
-            if (vip.tag != 0 && find_vip(address_of(vip.be_address)) != &vip)
-                bsc_store(&vip.tag, 0);
-}
-
-// A word stays when the service it leads to says the same; and only once, since a process may have
-// died between filling a hole and zeroing the last word.
-void ConfigWriter::repair_words() {
-    for (bsc_service_bucket& bucket : memory_.service_words) {
-        std::set<std::uint64_t> seen;
-        for (std::size_t i = 0; i < std::size(bucket.word) && bucket.word[i] != 0;) {
-            const std::uint64_t word = bucket.word[i];
-            const std::uint64_t slot = word >> BSC_SERVICE_WORD_SLOT_SHIFT;
-            const bool in_use = slot < memory_.services.size() &&
-                                (memory_.services[slot].flags & BSC_SERVICE_IN_USE) != 0;
-            const auto key = in_use ? key_of_entry(memory_.services[slot]) : std::nullopt;
-            if (key && names(word, *key) && seen.insert(*key).second)
-                i++;
-            else
-                remove_word(bucket, i);
-        }
-    }
-}
-
-void ConfigWriter::repair_services() {
-    std::set<std::uint64_t> reached;
-    for (const bsc_service_bucket& bucket : memory_.service_words)
-        for (const std::uint64_t word : bucket.word)
-            if (word != 0) reached.insert(word >> BSC_SERVICE_WORD_SLOT_SHIFT);
-    for (std::uint16_t slot = 0; slot < memory_.services.size(); slot++)
-        if ((memory_.services[slot].flags & BSC_SERVICE_IN_USE) != 0 && !reached.contains(slot))
-            clear_service(slot);
+    vips_.repair();
+    for (const std::uint16_t slot : words_.repair())
+        clear_service(slot);
 }
 
 }  // namespace bascule::dataplane

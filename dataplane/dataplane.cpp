@@ -56,7 +56,7 @@ SessionTable table_in(const SessionMemory& memory, const bsc_settings& settings,
 
 // The maps that are read and written through memory.
 struct Memory {
-    Mapping vips, service_words, services, backends, ports, delta_logs;
+    Mapping vips, vip_states, service_words, services, backends, ports, delta_logs;
     SessionMemory sessions;
 };
 
@@ -70,6 +70,7 @@ Result<Memory> map_all(const State& state) {
     const std::size_t cpus = map_entries(state.maps.at("delta_logs").get());
     const Wanted wanted[] = {
         {"vips", &memory.vips, sizeof(bsc_vip_bucket) * BSC_VIP_BUCKETS},
+        {"vip_states", &memory.vip_states, sizeof(__u64) * BSC_VIP_STATES},
         {"service_words", &memory.service_words, sizeof(bsc_service_bucket) * BSC_SERVICE_BUCKETS},
         {"services", &memory.services, sizeof(bsc_service) * BSC_MAX_SERVICES},
         {"backends", &memory.backends, sizeof(bsc_backend) * BSC_MAX_BACKENDS},
@@ -89,9 +90,13 @@ Result<Memory> map_all(const State& state) {
 }
 
 ConfigMemory config_in(const Memory& memory, const MapFds& maps) {
-    return {memory.vips.as<bsc_vip_bucket>(), memory.service_words.as<bsc_service_bucket>(),
-            memory.services.as<bsc_service>(), memory.backends.as<bsc_backend>(),
-            maps.at("rings").get()};
+    return {memory.vips.as<bsc_vip_bucket>(),
+            memory.vip_states.as<__u64>(),
+            memory.service_words.as<bsc_service_bucket>(),
+            memory.services.as<bsc_service>(),
+            memory.backends.as<bsc_backend>(),
+            maps.at("rings").get(),
+            maps.at("egress").get()};
 }
 
 Counters counters_in(const MapFds& maps) {
@@ -111,8 +116,8 @@ struct Dataplane::Impl {
           writer(config_in(memory, state.maps), counters),
           attachments(
               pins, std::move(*state.program),
-              [this](std::uint32_t port) {
-                  return Program::load(state.constants, port, state.maps);
+              [this](std::uint32_t port, Flavour flavour) {
+                  return Program::load(state.constants, port, state.maps, flavour);
               },
               memory.ports.as<bsc_port>()),
           sessions(table_in(memory.sessions, state.settings,
@@ -140,6 +145,7 @@ Result<void> Dataplane::Impl::start() {
         writer.repair();
         tables = read_tables(config_in(memory, state.maps));
     }
+    if (auto settled = writer.settle(tables); !settled) return settled;
     if (auto adopted = attachments.adopt(); !adopted) return adopted;
     if (state.predecessor) return take_over();
     if (state.pinned_next)
@@ -186,8 +192,9 @@ bool Dataplane::adopted() const {
     return impl_->state.adopted;
 }
 
-Result<Attachment> Dataplane::attach(const std::string& interface, model::XdpMode mode) {
-    return impl_->attachments.attach(interface, mode);
+Result<Attachment> Dataplane::attach(const std::string& interface, model::XdpMode mode,
+                                     std::uint32_t route_ifindex) {
+    return impl_->attachments.attach(interface, mode, route_ifindex);
 }
 
 Result<void> Dataplane::detach(const std::string& interface) {
@@ -217,7 +224,7 @@ Result<void> Dataplane::apply(const model::Plan& plan) {
         }
         model::record(impl_->tables, write);
     }
-    return {};
+    return impl_->writer.settle(impl_->tables);
 }
 
 Traffic Dataplane::service_traffic(std::uint16_t slot) const {
@@ -264,6 +271,23 @@ DeltaFeed& Dataplane::deltas() {
 
 int Dataplane::program_fd() const {
     return impl_->attachments.program_fd();
+}
+
+Result<int> Dataplane::tracing_program(const std::string& interface) {
+    return impl_->attachments.tracing_program(interface);
+}
+
+Result<void> Dataplane::set_capturing(bool on) {
+    return impl_->attachments.set_capturing(on);
+}
+
+int Dataplane::map_fd(const std::string& name) const {
+    const auto found = impl_->state.maps.find(name);
+    return found == impl_->state.maps.end() ? -1 : found->second.get();
+}
+
+std::uint32_t Dataplane::seconds() const {
+    return impl_->clock.seconds();
 }
 
 Result<void> Dataplane::detach_all(const std::string& bpffs) {

@@ -67,7 +67,10 @@ public:
     // Puts the program on an interface, or swaps it in place under a link that is pinned already.
     // Refuses when a foreign XDP program is there, naming it; in mode `native` also when the
     // driver has no native XDP. `automatic` falls back to generic with a warning.
-    Result<Attachment> attach(const std::string& interface, model::XdpMode mode);
+    // `route_ifindex` is the index by which routes name the interface: the bond's for a part of a
+    // bond; 0: its own.
+    Result<Attachment> attach(const std::string& interface, model::XdpMode mode,
+                              std::uint32_t route_ifindex = 0);
     // Takes the program off one interface.
     Result<void> detach(const std::string& interface);
     // Those of an earlier process included, from open() on, in order of name.
@@ -97,6 +100,16 @@ public:
     // For BPF_PROG_TEST_RUN (trace, tests, benchmarks): the program of the first port. Stays open
     // until the Dataplane goes.
     int program_fd() const;
+    // The tracing copy for an interface that carries the program: on the same tables, but writes
+    // nothing that a live packet could meet. Loaded when first asked for; stays open as above.
+    Result<int> tracing_program(const std::string& interface);
+    // Swaps copies that report packets under all links, or the usual ones again. On failure the
+    // usual ones stand, as far as the kernel lets them be put back.
+    Result<void> set_capturing(bool on);
+    // A map by its name in bpf/maps.h; -1: there is none. Stays open as above.
+    int map_fd(const std::string& name) const;
+    // The clock that packets are stamped by.
+    std::uint32_t seconds() const;
 
     // Takes programs, links and pins of `bpffs` away, whatever process made them. VIPs are not its
     // business. Order: links first, so that no packet meets half an engine.

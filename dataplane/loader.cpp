@@ -24,12 +24,15 @@ Result<void> set_sizes(director_bpf& object, const Constants& constants) {
             0 &&
         bpf_map__set_max_entries(object.maps.sessions6, constants.pages6 * BSC_SETS_PER_PAGE_V6) ==
             0 &&
-        bpf_map__set_max_entries(object.maps.delta_logs, static_cast<std::uint32_t>(cpus)) == 0;
+        bpf_map__set_max_entries(object.maps.delta_logs, static_cast<std::uint32_t>(cpus)) == 0 &&
+        bpf_map__set_max_entries(object.maps.capture_records, static_cast<std::uint32_t>(cpus)) ==
+            0;
     if (!set) return failure(Error::system("set the sizes of the tables", errno));
     return {};
 }
 
-void set_constants(director_bpf& object, const Constants& constants, std::uint32_t port) {
+void set_constants(director_bpf& object, const Constants& constants, std::uint32_t port,
+                   Flavour flavour) {
     auto& rodata = *object.rodata;
     // libbpf's own copy, written before the program is loaded; constants only to the program.
     const auto set = [](const volatile auto& constant, auto value) {
@@ -43,6 +46,8 @@ void set_constants(director_bpf& object, const Constants& constants, std::uint32
     set(rodata.pages6, constants.pages6);
     set(rodata.port_index, port);
     set(rodata.clock_multiplier, constants.clock_multiplier);
+    set(rodata.tracing, static_cast<std::uint8_t>(flavour == Flavour::tracing));
+    set(rodata.capturing, static_cast<std::uint8_t>(flavour == Flavour::capturing));
 }
 
 Error load_error(int code, const LibbpfLog& log) {
@@ -63,15 +68,15 @@ void Program::Close::operator()(director_bpf* object) const {
     director_bpf__destroy(object);
 }
 
-Result<Program> Program::load(const Constants& constants, std::uint32_t port,
-                              const MapFds& shared) {
+Result<Program> Program::load(const Constants& constants, std::uint32_t port, const MapFds& shared,
+                              Flavour flavour) {
     const LibbpfLog log;
     auto object = open_object();
     if (!object) return failure(std::move(object.error()));
     Program program(*object);
     if (auto sized = set_sizes(**object, constants); !sized)
         return failure(std::move(sized.error()));
-    set_constants(**object, constants, port);
+    set_constants(**object, constants, port, flavour);
     for (const auto& [name, fd] : shared) {
         bpf_map* map = bpf_object__find_map_by_name((*object)->obj, name.c_str());
         if (map == nullptr) continue;
@@ -124,8 +129,9 @@ bool MapSpecs::fits(const std::string& name, int fd) const {
     bpf_map_info info{};
     std::uint32_t size = sizeof(info);
     if (spec == specs_.end() || bpf_obj_get_info_by_fd(fd, &info, &size) != 0) return false;
-    return spec->second ==
-           Spec{info.type, info.key_size, info.value_size, info.max_entries, info.map_flags};
+    // The kernel sets this one by itself, on device maps.
+    const std::uint32_t flags = info.map_flags & ~std::uint32_t{BPF_F_RDONLY_PROG};
+    return spec->second == Spec{info.type, info.key_size, info.value_size, info.max_entries, flags};
 }
 
 std::uint32_t map_id(int fd) {

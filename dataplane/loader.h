@@ -26,11 +26,18 @@ struct Constants {
     std::uint32_t clock_multiplier = 0;
 };
 
+// What a copy of the program is for.
+enum class Flavour {
+    live,       // carries traffic
+    capturing,  // the same, and reports packets to `capture_records`
+    tracing,    // for BPF_PROG_TEST_RUN: writes nothing that a live packet could meet, but notes
+};
+
 class Program {
 public:
     // Maps that are not in `shared` are made.
     static Result<Program> load(const Constants& constants, std::uint32_t port,
-                                const MapFds& shared);
+                                const MapFds& shared, Flavour flavour = Flavour::live);
 
     int fd() const;
     // Descriptors of their own of all maps that the program has.

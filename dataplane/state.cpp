@@ -17,8 +17,8 @@ namespace bascule::dataplane {
 namespace {
 
 // Adopted together or not at all.
-constexpr std::array<std::string_view, 6> tables = {"vips",     "service_words", "services",
-                                                    "backends", "rings",         "settings"};
+constexpr std::array<std::string_view, 7> tables = {
+    "vips", "vip_states", "service_words", "services", "backends", "rings", "settings"};
 
 Result<MapFds> open_maps(const std::string& directory) {
     MapFds maps;

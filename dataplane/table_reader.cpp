@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dataplane/loader.h"
+#include "dataplane/service_words.h"
 #include "dataplane/unique_fd.h"
 
 namespace bascule::dataplane {
@@ -15,15 +16,17 @@ namespace {
 
 model::TableService service_of(const bsc_service& entry) {
     model::TableService service;
-    service.key.vip = address_of(entry.be_address);
-    service.key.port = ntohs(entry.be_port);
-    if ((entry.flags & BSC_SERVICE_UDP) != 0) service.key.protocol = model::Protocol::udp;
-    if ((entry.flags & BSC_SERVICE_UNKNOWN_DROP) != 0) service.unknown = model::Unknown::drop;
+    service.key = key_of_entry(entry);
+    model::ServiceOptions& options = service.options;
+    if ((entry.flags & BSC_SERVICE_UNKNOWN_DROP) != 0) options.unknown = model::Unknown::drop;
     if ((entry.flags & BSC_SERVICE_AFFINITY_SOURCE) != 0)
-        service.affinity = model::Affinity::source;
-    service.limits.embryonic = model::Seconds(entry.limit_embryonic);
-    service.limits.established = model::Seconds(entry.limit_established);
-    service.limits.closing = model::Seconds(entry.limit_closing);
+        options.affinity = model::Affinity::source;
+    if ((entry.flags & BSC_SERVICE_ON_EMPTY_RESET) != 0) options.on_empty = model::OnEmpty::reset;
+    options.copy_dscp = (entry.flags & BSC_SERVICE_COPY_DSCP) != 0;
+    options.limits.embryonic = model::Seconds(entry.limit_embryonic);
+    options.limits.established = model::Seconds(entry.limit_established);
+    options.limits.closing = model::Seconds(entry.limit_closing);
+    options.mss_clamp = entry.mss_clamp;
     return service;
 }
 
@@ -38,8 +41,19 @@ model::TableBackend backend_of(const bsc_backend& entry) {
     backend.key = {address_of(entry.be_address), ntohs(entry.be_port)};
     backend.generation = generation_of(hop);
     backend.up = (hop & BSC_HOP_UP) != 0;
+    const std::uint64_t route = entry.route;
     if ((hop & BSC_HOP_RESOLVED) != 0)
-        backend.next_hop = {Mac::from_word(hop & BSC_HOP_MAC_MASK), entry.ifindex};
+        backend.next_hop = {Mac::from_word(hop & BSC_HOP_MAC_MASK),
+                            static_cast<std::uint32_t>(route),
+                            static_cast<std::uint16_t>(route >> BSC_ROUTE_VLAN_SHIFT & 0xfff),
+                            Mac::from_word(entry.source & BSC_HOP_MAC_MASK), entry.mtu};
+    backend.delivery.forward = forward_of(route >> BSC_ROUTE_FORWARD_SHIFT);
+    backend.delivery.rewrite_port =
+        ntohs(static_cast<std::uint16_t>(route >> BSC_ROUTE_PORT_SHIFT));
+    backend.delivery.gue_port = ntohs(entry.be_gue_port);
+    backend.delivery.tunnel_source = address_of(entry.be_outer_source);
+    backend.delivery.entropy_bits =
+        static_cast<std::uint8_t>(entry.source >> BSC_SOURCE_ENTROPY_SHIFT);
     return backend;
 }
 
@@ -71,8 +85,9 @@ model::Tables read_tables(const ConfigMemory& memory) {
     model::Tables tables;
     for (const bsc_vip_bucket& bucket : memory.vips)
         for (const bsc_vip& vip : bucket.vip)
-            if (vip.tag != 0)
-                tables.vips[static_cast<std::uint16_t>(vip.tag)] = address_of(vip.be_address);
+            if (const auto id = static_cast<std::uint16_t>(vip.tag); vip.tag != 0)
+                tables.vips[id] = {address_of(vip.be_address),
+                                   (bsc_load(&memory.vip_states[id]) & BSC_VIP_HELD) != 0};
     for (std::uint16_t slot = 0; slot < memory.services.size(); slot++) {
         const bsc_service& entry = memory.services[slot];
         if ((entry.flags & BSC_SERVICE_IN_USE) != 0) tables.services[slot] = service_of(entry);

@@ -19,21 +19,37 @@ BackendDraft read_backend(SectionReader& reader) {
     backend.address = reader.address("address");
     backend.port = reader.integer("port");
     backend.weight = reader.integer("weight");
-    reader.choice("backup");
+    backend.backup = reader.choice("backup");
     return backend;
 }
 
-ServiceDraft read_service(SectionReader& reader) {
+ForwardDraft read_forward(SectionReader& reader) {
+    return {reader.choice("forward"), reader.integer("gue_port"), reader.choice("copy_dscp"),
+            reader.integer("mss_clamp")};
+}
+
+ForwardDraft with_defaults(ForwardDraft own, const ForwardDraft& defaults) {
+    const auto fill = [](auto& key, const auto& of_file) {
+        if (!key.written) key.value = of_file.value;
+    };
+    fill(own.forward, defaults.forward);
+    fill(own.gue_port, defaults.gue_port);
+    fill(own.copy_dscp, defaults.copy_dscp);
+    fill(own.mss_clamp, defaults.mss_clamp);
+    return own;
+}
+
+ServiceDraft read_service(SectionReader& reader, const ForwardDraft& defaults) {
     ServiceDraft service;
     service.place = reader.place();
     service.name = reader.text("name");
     service.vip = reader.address("vip");
-    service.port = reader.integer("port");
+    service.ports = reader.ports("port");
     service.protocol = reader.choice("protocol");
-    reader.choice("forward");
+    service.forward = with_defaults(read_forward(reader), defaults);
     service.affinity = reader.choice("affinity");
     service.unknown = reader.choice("unknown");
-    reader.choice("on_empty");
+    service.on_empty = reader.choice("on_empty");
     service.ring_size = reader.integer("ring_size");
     SectionReader session = reader.section("session");
     service.tcp_limits[0] = session.seconds("tcp_embryonic");
@@ -73,15 +89,18 @@ Draft read(const std::vector<Document>& documents, Diagnostics& diagnostics) {
     Draft draft;
     draft.whole = std::all_of(documents.begin(), documents.end(),
                               [](const Document& document) { return document.whole; });
+    SectionReader defaults = merged("defaults", documents, draft.whole, diagnostics);
+    draft.defaults = read_forward(defaults);
     for (std::size_t file = 0; file < documents.size(); ++file) {
         SectionReader root(table_schema(""), {file, 0, 0}, members_of(documents[file].root),
                            diagnostics);
         root.expect_table("node");
+        root.expect_table("defaults");
         root.expect_table("log");
         for (SectionReader& vip : root.sections("vip"))
             draft.vips.push_back(read_vip(vip));
         for (SectionReader& service : root.sections("service"))
-            draft.services.push_back(read_service(service));
+            draft.services.push_back(read_service(service, draft.defaults));
     }
     SectionReader node = merged("node", documents, draft.whole, diagnostics);
     draft.name = node.text("name");
@@ -89,6 +108,8 @@ Draft read(const std::vector<Document>& documents, Diagnostics& diagnostics) {
     draft.xdp_mode = node.choice("xdp_mode");
     draft.max_sessions = node.integer("max_sessions");
     draft.max_sessions_v6 = node.integer("max_sessions_v6");
+    draft.tunnel_source_v4 = node.tunnel_source("tunnel_source_v4");
+    draft.tunnel_source_v6 = node.tunnel_source("tunnel_source_v6");
     draft.level = merged("log", documents, draft.whole, diagnostics).choice("level");
     return draft;
 }
@@ -104,6 +125,10 @@ constexpr Word<XdpMode> xdp_modes[] = {
 constexpr Word<Protocol> protocols[] = {{"tcp", Protocol::tcp}, {"udp", Protocol::udp}};
 constexpr Word<Affinity> affinities[] = {{"flow", Affinity::flow}, {"source", Affinity::source}};
 constexpr Word<Unknown> unknowns[] = {{"rehash", Unknown::rehash}, {"drop", Unknown::drop}};
+constexpr Word<Forward> forwards[] = {
+    {"l2", Forward::l2}, {"ipip", Forward::ipip}, {"gue", Forward::gue}, {"local", Forward::local}};
+constexpr Word<OnEmpty> on_empties[] = {{"drop", OnEmpty::drop}, {"reset", OnEmpty::reset}};
+constexpr Word<bool> booleans[] = {{"false", false}, {"true", true}};
 constexpr Word<LogLevel> levels[] = {{"trace", LogLevel::trace},
                                      {"debug", LogLevel::debug},
                                      {"info", LogLevel::info},
@@ -122,7 +147,7 @@ std::uint32_t number(const Placed<std::int64_t>& placed) {
     return static_cast<std::uint32_t>(placed.value.value());
 }
 
-std::uint16_t port(const Placed<std::int64_t>& placed) {
+std::uint16_t number16(const Placed<std::int64_t>& placed) {
     return static_cast<std::uint16_t>(placed.value.value());
 }
 
@@ -133,21 +158,34 @@ SessionLimits limits_of(const ServiceDraft& draft, Protocol protocol) {
     return {limit(draft.tcp_limits[0]), limit(draft.tcp_limits[1]), limit(draft.tcp_limits[2])};
 }
 
+BackendConfig backend_of(const BackendDraft& draft, const ServiceConfig& service) {
+    BackendConfig backend;
+    backend.address = draft.address.value.value_or(service.vip);
+    if (service.ports.is_single())
+        backend.port = draft.port.written ? number16(draft.port) : service.ports.first;
+    backend.name = draft.name.value.value_or(default_name(backend.address, draft.port));
+    backend.weight = number(draft.weight);
+    backend.backup = meaning(draft.backup, booleans);
+    return backend;
+}
+
 ServiceConfig service_of(const ServiceDraft& draft) {
     ServiceConfig service;
     service.name = *draft.name.value;
     service.vip = *draft.vip.value;
-    service.port = port(draft.port);
+    service.ports = *draft.ports.value;
     service.protocol = meaning(draft.protocol, protocols);
     service.affinity = meaning(draft.affinity, affinities);
     service.unknown = meaning(draft.unknown, unknowns);
+    service.on_empty = meaning(draft.on_empty, on_empties);
+    service.forward = meaning(draft.forward.forward, forwards);
+    service.gue_port = number16(draft.forward.gue_port);
+    service.copy_dscp = meaning(draft.forward.copy_dscp, booleans);
+    if (service.protocol == Protocol::tcp) service.mss_clamp = number16(draft.forward.mss_clamp);
     service.ring_size = number(draft.ring_size);
     service.limits = limits_of(draft, service.protocol);
     for (const BackendDraft& backend : draft.backends)
-        service.backends.push_back({backend.name.value.value_or(backend.address.value->to_string()),
-                                    *backend.address.value,
-                                    backend.port.written ? port(backend.port) : service.port,
-                                    number(backend.weight)});
+        service.backends.push_back(backend_of(backend, service));
     return service;
 }
 
@@ -161,6 +199,8 @@ Config config_of(const Draft& draft, std::string_view host_name) {
     config.node.max_sessions = number(draft.max_sessions);
     config.node.max_sessions_v6 =
         number(draft.max_sessions_v6.written ? draft.max_sessions_v6 : draft.max_sessions);
+    config.node.tunnel_source_v4 = draft.tunnel_source_v4.value;
+    config.node.tunnel_source_v6 = draft.tunnel_source_v6.value;
     for (const VipDraft& vip : draft.vips)
         config.vips.push_back({*vip.address.value, *vip.interface.value});
     std::transform(draft.services.begin(), draft.services.end(),

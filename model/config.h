@@ -23,6 +23,28 @@ enum class XdpMode { automatic, native, generic };
 enum class Protocol { tcp, udp };
 enum class Affinity { flow, source };
 enum class Unknown { rehash, drop };
+enum class Forward { l2, ipip, gue, local };
+enum class OnEmpty { drop, reset };
+
+// An address whose last bits, beyond the prefix length, are each flow's own: what a tunnel's
+// packets come from, so that what lies between spreads them. A length of 32 or 128 has none.
+struct TunnelSource {
+    Address address;
+    std::uint8_t prefix_length = 0;
+
+    bool operator==(const TunnelSource&) const = default;
+};
+
+// Destination ports of a service, host order, both ends included.
+struct PortRange {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0;
+
+    bool is_single() const { return first == last; }
+    bool is_any() const { return first == 0 && last == 65535; }
+    std::string to_string() const;  // "80", "8000-8099", "any"
+    auto operator<=>(const PortRange&) const = default;
+};
 
 struct NodeConfig {
     std::string name;  // default: the host name
@@ -30,6 +52,9 @@ struct NodeConfig {
     XdpMode xdp_mode = XdpMode::automatic;
     std::uint32_t max_sessions = 1'000'000;     // per family
     std::uint32_t max_sessions_v6 = 1'000'000;  // default: max_sessions
+    // Default: the address that the kernel would use towards the backend.
+    std::optional<TunnelSource> tunnel_source_v4;
+    std::optional<TunnelSource> tunnel_source_v6;
 
     bool operator==(const NodeConfig&) const = default;
 };
@@ -53,10 +78,12 @@ struct SessionLimits {
 inline constexpr std::uint32_t most_weight = 65535;
 
 struct BackendConfig {
-    std::string name;  // unique in its service; default: its address
-    Address address;
-    std::uint16_t port = 0;  // host order
+    std::string
+        name;  // unique in its service; default: its address, with its port if one is written
+    Address address;         // of the VIP's family for l2; the VIP itself for local
+    std::uint16_t port = 0;  // host order; 0: packets keep the client's port (ranges, any port)
     std::uint32_t weight = 100;
+    bool backup = false;  // serves only when no other backend takes flows
 
     bool operator==(const BackendConfig&) const = default;
 };
@@ -64,10 +91,15 @@ struct BackendConfig {
 struct ServiceConfig {
     std::string name;  // unique
     Address vip;
-    std::uint16_t port = 0;  // host order
+    PortRange ports;
     Protocol protocol = Protocol::tcp;
+    Forward forward = Forward::l2;
     Affinity affinity = Affinity::flow;
     Unknown unknown = Unknown::rehash;
+    OnEmpty on_empty = OnEmpty::drop;
+    std::uint16_t mss_clamp = 0;  // bytes; 0: SYNs go on as they are
+    bool copy_dscp = true;        // to the outer header of a tunnel
+    std::uint16_t gue_port = 6080;
     std::uint32_t ring_size = 65537;  // a prime
     SessionLimits limits;
     std::vector<BackendConfig> backends;

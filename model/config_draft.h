@@ -17,16 +17,27 @@ struct BackendDraft {
     Placed<Address> address;
     Placed<std::int64_t> port;
     Placed<std::int64_t> weight;
+    Placed<std::string_view> backup;
+};
+
+// What a service says, or [defaults] in its place.
+struct ForwardDraft {
+    Placed<std::string_view> forward;
+    Placed<std::int64_t> gue_port;
+    Placed<std::string_view> copy_dscp;
+    Placed<std::int64_t> mss_clamp;
 };
 
 struct ServiceDraft {
     Place place;
     Placed<std::string> name;
     Placed<Address> vip;
-    Placed<std::int64_t> port;
+    Placed<PortRange> ports;
     Placed<std::string_view> protocol;
+    ForwardDraft forward;
     Placed<std::string_view> affinity;
     Placed<std::string_view> unknown;
+    Placed<std::string_view> on_empty;
     Placed<std::int64_t> ring_size;
     // [0] embryonic, [1] established; TCP has closing too.
     Placed<std::int64_t> tcp_limits[3];
@@ -46,11 +57,17 @@ struct Draft {
     Placed<std::string_view> xdp_mode;
     Placed<std::int64_t> max_sessions;
     Placed<std::int64_t> max_sessions_v6;
+    Placed<TunnelSource> tunnel_source_v4;
+    Placed<TunnelSource> tunnel_source_v6;
+    ForwardDraft defaults;
     std::vector<VipDraft> vips;
     std::vector<ServiceDraft> services;
     Placed<std::string_view> level;
     bool whole = true;  // false: a part is hidden by a syntax error
 };
+
+// A backend without a name is shown by this one.
+std::string default_name(const Address& address, const Placed<std::int64_t>& port);
 
 // Everything that no key can tell alone: references, duplicates, limits of the data plane.
 void check(const Draft& draft, Diagnostics& diagnostics);

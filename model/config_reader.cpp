@@ -2,61 +2,11 @@
 #include "model/config_reader.h"
 
 #include <algorithm>
-#include <charconv>
-#include <numeric>
 
 namespace bascule::model {
 namespace {
 
 constexpr std::string_view not_supported = " is not supported by this version";
-
-std::optional<std::int64_t> parse_integer(std::string_view text) {
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size()) return {};
-    return number;
-}
-
-// Levenshtein's, for short words.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-        }
-    }
-    return row.back();
-}
-
-// ", did you mean '...'?", or nothing when nothing is near.
-std::string suggestion(std::string_view text, std::vector<std::string_view> words) {
-    constexpr std::size_t longest = 40;
-    if (text.size() > longest) return {};
-    std::size_t nearest = 1 + text.size() / 4;
-    std::string_view best;
-    for (const std::string_view word : words) {
-        const std::size_t distance = edit_distance(text, word);
-        if (distance > nearest || (distance == nearest && !best.empty())) continue;
-        nearest = distance;
-        best = word;
-    }
-    if (best.empty()) return {};
-    return ", did you mean " + quoted(best) + "?";
-}
-
-std::string listed(std::span<const std::string_view> words) {
-    std::string text;
-    for (const std::string_view word : words) {
-        if (!text.empty()) text += ", ";
-        text += '"' + std::string(word) + '"';
-    }
-    return text;
-}
 
 std::string header(const TableSchema& schema) {
     const std::string path(schema.path);
@@ -67,77 +17,13 @@ bool is_one_of(std::span<const std::string_view> words, std::string_view word) {
     return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-// "8000-8099" or "any": what a later version takes as ports.
-bool is_port_range(std::string_view text) {
-    const auto digits_or_dash = [](char c) { return (c >= '0' && c <= '9') || c == '-'; };
-    return text == "any" || (text.find('-') != std::string_view::npos &&
-                             std::all_of(text.begin(), text.end(), digits_or_dash));
-}
-
-std::optional<Address> parse_prefix(std::string_view text) {
-    const std::size_t slash = text.find('/');
-    const auto address = Address::parse(text.substr(0, slash));
-    if (!address || slash == std::string_view::npos) return address;
-    const std::string_view length_text = text.substr(slash + 1);
-    const auto length = parse_integer(length_text);
-    if (!length || length_text.front() == '-' || *length > (address->is_v4() ? 32 : 128)) return {};
-    return address;
+std::optional<Address> address_in(std::string_view text) {
+    const auto network = parse_network(text);
+    if (!network) return {};
+    return network->address;
 }
 
 }  // namespace
-
-std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
-    struct Unit {
-        std::string_view name;
-        std::int64_t milliseconds;
-    };
-    constexpr Unit units[] = {
-        {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
-    constexpr std::int64_t longest = std::int64_t{100} * 365 * 86'400'000;
-    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    const auto number = parse_integer(text.substr(0, digits));
-    for (const Unit& unit : units)
-        if (number && text.substr(digits) == unit.name && *number <= longest / unit.milliseconds)
-            return std::chrono::milliseconds(*number * unit.milliseconds);
-    return {};
-}
-
-std::string duration_text(std::int64_t seconds) {
-    if (seconds % 86'400 == 0) return std::to_string(seconds / 86'400) + 'd';
-    if (seconds % 3600 == 0) return std::to_string(seconds / 3600) + 'h';
-    if (seconds % 60 == 0) return std::to_string(seconds / 60) + 'm';
-    return std::to_string(seconds) + 's';
-}
-
-std::string quoted(std::string_view text) {
-    constexpr std::size_t most = 60;
-    std::string shown = "'";
-    std::size_t at = 0;
-    // Never ends inside a character of several bytes.
-    for (; at < text.size() && (at < most || (text[at] & '\xc0') == '\x80'); ++at) {
-        const bool is_control = (text[at] >= 0 && text[at] < ' ') || text[at] == '\x7f';
-        // U+0080..U+009F are controls too, and start escape sequences on some terminals.
-        const bool is_c1 =
-            text[at] == '\xc2' && at + 1 < text.size() && (text[at + 1] & '\xe0') == '\x80';
-        if (is_c1) ++at;
-        shown += is_control || is_c1 ? '?' : text[at];
-    }
-    return shown + (at < text.size() ? "…'" : "'");
-}
-
-bool is_name(std::string_view text) {
-    constexpr std::string_view allowed =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    return !text.empty() && text.size() <= 63 &&
-           text.find_first_not_of(allowed) == std::string_view::npos;
-}
-
-// As the kernel's dev_valid_name, in ASCII.
-bool is_interface_name(std::string_view text) {
-    const auto allowed = [](char c) { return c > ' ' && c <= '~' && c != '/' && c != ':'; };
-    return !text.empty() && text.size() <= 15 && text != "." && text != ".." &&
-           std::all_of(text.begin(), text.end(), allowed);
-}
 
 std::vector<const Member*> members_of(const Table& table) {
     std::vector<const Member*> members;
@@ -249,15 +135,35 @@ Placed<std::int64_t> SectionReader::integer(std::string_view key) {
         return result;
     }
     const auto* number = member->value.as<std::int64_t>();
-    const auto* text = member->value.as<std::string>();
     if (number != nullptr && *number >= schema.least && *number <= schema.most)
         result.value = *number;
-    else if (schema.type == KeyType::port && text != nullptr && is_port_range(*text))
-        not_yet(schema, member->value);
     else
         wrong(schema, member->value,
               "an integer from " + std::to_string(schema.least) + " to " +
                   std::to_string(schema.most));
+    return result;
+}
+
+Placed<PortRange> SectionReader::ports(std::string_view key) {
+    const KeySchema& schema = key_schema(*schema_, key);
+    const Member* member = find(key);
+    auto result = start<PortRange>(member);
+    if (member == nullptr) return result;
+    const auto* number = member->value.as<std::int64_t>();
+    const auto* text = member->value.as<std::string>();
+    if (number != nullptr && *number >= 1 && *number <= 65535)
+        result.value =
+            PortRange{static_cast<std::uint16_t>(*number), static_cast<std::uint16_t>(*number)};
+    else if (text != nullptr)
+        result.value = parse_ports(*text);
+    if (!result.value) {
+        wrong(schema, member->value,
+              "a port from 1 to 65535, a range such as \"8000-8099\", or \"any\"");
+    } else if (result.value->first > result.value->last) {
+        diagnostics_->add(member->value.place, std::string(key) + ": the range " + quoted(*text) +
+                                                   " ends before it begins");
+        result.value.reset();
+    }
     return result;
 }
 
@@ -318,8 +224,27 @@ Placed<Address> SectionReader::address(std::string_view key) {
     auto result = start<Address>(member);
     if (member == nullptr) return result;
     if (const auto* text = member->value.as<std::string>())
-        result.value = schema.type == KeyType::prefix ? parse_prefix(*text) : Address::parse(*text);
+        result.value = schema.type == KeyType::prefix ? address_in(*text) : Address::parse(*text);
     if (!result.value) wrong(schema, member->value, "an IPv4 or IPv6 address");
+    return result;
+}
+
+Placed<TunnelSource> SectionReader::tunnel_source(std::string_view key) {
+    const KeySchema& schema = key_schema(*schema_, key);
+    const Member* member = find(key);
+    auto result = start<TunnelSource>(member);
+    if (member == nullptr) return result;
+    const bool v4 = schema.type == KeyType::source_v4;
+    const auto* text = member->value.as<std::string>();
+    const auto network = text == nullptr ? std::nullopt : parse_network(*text);
+    if (network && network->address.is_v4() == v4 && network->prefix_length >= schema.least &&
+        network->prefix_length <= schema.most)
+        result.value =
+            TunnelSource{network->address, static_cast<std::uint8_t>(network->prefix_length)};
+    else
+        wrong(schema, member->value,
+              std::string(v4 ? "an IPv4" : "an IPv6") + " address, alone or with a prefix length" +
+                  " from /" + std::to_string(schema.least) + " to /" + std::to_string(schema.most));
     return result;
 }
 

@@ -3,7 +3,6 @@
 // goes to the diagnostics with its place; the caller gets no value then and goes on.
 #pragma once
 
-#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 
 #include "base/address.h"
 #include "model/config_schema.h"
+#include "model/config_text.h"
 #include "model/config_tree.h"
 
 namespace bascule::model {
@@ -23,17 +23,6 @@ struct Placed {
     bool written = false;
 };
 
-// "500ms", "90s", "5m", "1h", "1d".
-std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
-// In the largest unit that needs no fraction.
-std::string duration_text(std::int64_t seconds);
-
-// Text of a file as it may stand in a message: quoted, printable, not long.
-std::string quoted(std::string_view text);
-
-bool is_name(std::string_view text);
-bool is_interface_name(std::string_view text);
-
 class SectionReader {
 public:
     // Reports keys that the schema does not know or does not support yet, and keys written twice;
@@ -44,11 +33,13 @@ public:
     Place place() const { return place_; }
 
     // `key` is one of the schema; the accessor fits its type.
-    Placed<std::string> text(std::string_view key);      // name, interface
-    Placed<std::int64_t> integer(std::string_view key);  // integer, port
+    Placed<std::string> text(std::string_view key);  // name, interface
+    Placed<std::int64_t> integer(std::string_view key);
+    Placed<PortRange> ports(std::string_view key);
     Placed<std::int64_t> seconds(std::string_view key);
     Placed<std::string_view> choice(std::string_view key);  // choice, boolean: as in the schema
     Placed<Address> address(std::string_view key);          // address, prefix
+    Placed<TunnelSource> tunnel_source(std::string_view key);
     std::vector<Placed<std::string>> interfaces(std::string_view key);
     // The table at `key`; an empty one where none is written.
     SectionReader section(std::string_view key);

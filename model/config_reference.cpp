@@ -31,10 +31,11 @@ std::string type_text(const KeySchema& key) {
         case KeyType::interfaces:
             return "array of " + integers() + " interface names";
         case KeyType::integer:
-        case KeyType::port:
             return "integer, " + integers();
         case KeyType::boolean:
-            return key.later_choices.empty() ? "boolean" : "`false`";
+            return "boolean";
+        case KeyType::ports:
+            return "integer, 1 to 65535; a range such as `\"8000-8099\"`; `\"any\"`";
         case KeyType::seconds:
             return "duration, " + range(duration_text(key.least), duration_text(key.most));
         case KeyType::choice:
@@ -43,6 +44,10 @@ std::string type_text(const KeySchema& key) {
             return "IPv4 or IPv6 address";
         case KeyType::prefix:
             return "IPv4 or IPv6 address, with or without a prefix length";
+        case KeyType::source_v4:
+        case KeyType::source_v6:
+            return std::string(key.type == KeyType::source_v4 ? "IPv4" : "IPv6") +
+                   " address, or one with a prefix length of " + integers();
         case KeyType::table:
         case KeyType::tables:
         case KeyType::later:
@@ -87,9 +92,6 @@ std::string later_text() {
         for (const KeySchema& key : table.keys) {
             const std::string name = "- `" + prefix + std::string(key.key) + "`";
             if (key.type == KeyType::later) text += name + "\n";
-            if (key.type == KeyType::port) text += name + " as a range or `\"any\"`\n";
-            if (key.type == KeyType::boolean && !key.later_choices.empty())
-                text += name + " = `true`\n";
             if (key.type == KeyType::choice && !key.later_choices.empty())
                 text += name + " = " + words(key.later_choices) + "\n";
         }
@@ -108,7 +110,8 @@ std::string config_reference() {
         "names, "
         "in [TOML](https://toml.io). The `[[...]]` tables of all files are taken together; a key "
         "of "
-        "`[node]` or `[log]` may be set in one file only. `bascule check` reports every error of "
+        "`[node]`, `[defaults]` or `[log]` may be set in one file only. `bascule check` reports "
+        "every error of "
         "every file with its place.\n";
     for (const TableSchema& table : config_schema())
         if (!table.path.empty()) text += table_text(table);

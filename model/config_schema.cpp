@@ -18,25 +18,22 @@ constexpr std::int64_t longest_established = 5 * day;  // and this one 20
 
 constexpr Words xdp_modes = {"auto", "native", "generic"};
 constexpr Words protocols = {"tcp", "udp"};
-constexpr Words forwards = {"l2"};
-constexpr Words later_forwards = {"ipip", "gue", "local"};
+constexpr Words forwards = {"l2", "ipip", "gue", "local"};
 constexpr Words affinities = {"flow", "source"};
 constexpr Words unknowns = {"rehash", "drop"};
-constexpr Words on_empties = {"drop"};
-constexpr Words later_on_empties = {"reset"};
+constexpr Words on_empties = {"drop", "reset"};
 constexpr Words announces = {"l2"};
 constexpr Words later_announces = {"bgp"};
 constexpr Words probes = {"none"};
 constexpr Words later_probes = {"tcp", "http", "https", "udp", "dns", "icmp", "exec"};
-constexpr Words no = {"false"};
-constexpr Words yes = {"true"};
+constexpr Words booleans = {"false", "true"};
 constexpr Words levels = {"trace", "debug", "info", "warning", "error"};
 
 constexpr KeySchema root_keys[] = {
-    {.key = "node", .type = table},     {.key = "vip", .type = tables},
-    {.key = "service", .type = tables}, {.key = "log", .type = table},
-    {.key = "cluster", .type = later},  {.key = "lists", .type = later},
-    {.key = "http", .type = later},
+    {.key = "node", .type = table},  {.key = "defaults", .type = table},
+    {.key = "vip", .type = tables},  {.key = "service", .type = tables},
+    {.key = "log", .type = table},   {.key = "cluster", .type = later},
+    {.key = "lists", .type = later}, {.key = "http", .type = later},
 };
 
 constexpr KeySchema node_keys[] = {
@@ -69,6 +66,48 @@ constexpr KeySchema node_keys[] = {
      .fallback = "max_sessions",
      .least = 1024,
      .most = 64'000'000},
+    {.key = "tunnel_source_v4",
+     .type = source_v4,
+     .meaning =
+         "Outer source address of `ipip` and `gue` packets to IPv4 backends. The bits beyond "
+         "a prefix length are filled from the flow, so that routers and network cards "
+         "spread the flows.",
+     .fallback = "the address that the kernel uses towards the backend",
+     .least = 8,
+     .most = 32},
+    {.key = "tunnel_source_v6",
+     .type = source_v6,
+     .meaning = "The same for IPv6 backends.",
+     .fallback = "the address that the kernel uses towards the backend",
+     .least = 128 - BSC_MOST_ENTROPY_BITS,
+     .most = 128},
+};
+
+constexpr std::string_view default_of_file = "that of [defaults]";
+
+constexpr KeySchema defaults_keys[] = {
+    {.key = "forward",
+     .type = choice,
+     .meaning = "How packets reach backends.",
+     .fallback = "l2",
+     .choices = forwards},
+    {.key = "gue_port",
+     .type = integer,
+     .meaning = "UDP port of `gue` tunnels.",
+     .fallback = "6080",
+     .least = 1,
+     .most = 65535},
+    {.key = "copy_dscp",
+     .type = boolean,
+     .meaning = "Whether tunnels take over the DSCP of what they carry.",
+     .fallback = "true",
+     .choices = booleans},
+    {.key = "mss_clamp",
+     .type = integer,
+     .meaning = "Largest TCP segment that SYNs may ask for; 0: as they ask.",
+     .fallback = "0",
+     .least = 0,
+     .most = 65535},
 };
 
 constexpr KeySchema vip_keys[] = {
@@ -97,11 +136,10 @@ constexpr KeySchema service_keys[] = {
      .meaning = "Address of the service: one of the `[[vip]]`.",
      .required = true},
     {.key = "port",
-     .type = port,
-     .meaning = "Destination port of the clients.",
-     .required = true,
-     .least = 1,
-     .most = 65535},
+     .type = ports,
+     .meaning = "Destination port of the clients, a range, or all ports. Where services meet on a "
+                "port, its own service comes before a range, and a range before `any`.",
+     .required = true},
     {.key = "protocol",
      .type = choice,
      .meaning = "Transport protocol.",
@@ -110,11 +148,32 @@ constexpr KeySchema service_keys[] = {
     {.key = "forward",
      .type = choice,
      .meaning =
-         "How packets reach a backend: `l2` rewrites the destination MAC address and nothing "
-         "else; the backend is in the same network segment and has the VIP on its loopback.",
-     .fallback = "l2",
-     .choices = forwards,
-     .later_choices = later_forwards},
+         "How packets reach a backend. `l2` rewrites the destination MAC address: the backend is "
+         "in the same network segment and has the VIP on its loopback. `ipip` and `gue` tunnel "
+         "them, in IP or in UDP, to a backend anywhere, which takes them out and has the VIP on "
+         "its loopback. `local`: this host is the backend.",
+     .fallback = default_of_file,
+     .choices = forwards},
+    {.key = "gue_port",
+     .type = integer,
+     .meaning = "UDP port that backends take tunnelled packets on; only with `gue`.",
+     .fallback = default_of_file,
+     .least = 1,
+     .most = 65535},
+    {.key = "copy_dscp",
+     .type = boolean,
+     .meaning = "Whether the outer header takes over the DSCP of the packet; only with `ipip` and "
+                "`gue`. ECN always is taken over.",
+     .fallback = default_of_file,
+     .choices = booleans},
+    {.key = "mss_clamp",
+     .type = integer,
+     .meaning =
+         "Largest TCP segment, in bytes, that the SYN of a client may ask for: 536 to 65535, "
+         "or 0 to let it be. Only for `tcp`.",
+     .fallback = default_of_file,
+     .least = 0,
+     .most = 65535},
     {.key = "affinity",
      .type = choice,
      .meaning = "What chooses a backend for a new flow: `flow`, addresses and ports together; "
@@ -129,10 +188,10 @@ constexpr KeySchema service_keys[] = {
      .choices = unknowns},
     {.key = "on_empty",
      .type = choice,
-     .meaning = "What new flows get when no backend can take them.",
+     .meaning = "What new flows get when no backend can take them: `drop` nothing, `reset` a TCP "
+                "reset or an ICMP \"port unreachable\".",
      .fallback = "drop",
-     .choices = on_empties,
-     .later_choices = later_on_empties},
+     .choices = on_empties},
     {.key = "ring_size",
      .type = integer,
      .meaning = "Slots of the Maglev ring; a prime, at least 100 for each backend.",
@@ -200,14 +259,17 @@ constexpr KeySchema backend_keys[] = {
     {.key = "name",
      .type = name,
      .meaning = "Name of the backend, unique in its service.",
-     .fallback = "its address"},
+     .fallback = "its address, with its port if one is set"},
     {.key = "address",
      .type = address,
-     .meaning = "Address of the real server, of the same IP version as the VIP.",
-     .required = true},
+     .meaning = "Address of the real server. With `l2`, of the same IP version as the VIP; with "
+                "`local`, the VIP itself.",
+     .fallback = "the VIP with `local`; else required"},
     {.key = "port",
      .type = integer,
-     .meaning = "Port of the real server; must be the service's, since ports are not rewritten.",
+     .meaning =
+         "Port of the real server; packets are rewritten to it. Not for a service on a range "
+         "or on any port.",
      .fallback = "the service's port",
      .least = 1,
      .most = 65535},
@@ -220,10 +282,10 @@ constexpr KeySchema backend_keys[] = {
      .most = 65535},
     {.key = "backup",
      .type = boolean,
-     .meaning = "Whether this backend serves only when no other is up.",
+     .meaning = "Whether this backend serves only when no other can take flows. Where all are "
+                "backups, they serve like any other.",
      .fallback = "false",
-     .choices = no,
-     .later_choices = yes},
+     .choices = booleans},
 };
 
 constexpr KeySchema log_keys[] = {
@@ -237,8 +299,9 @@ constexpr KeySchema log_keys[] = {
 constexpr TableSchema schema[] = {
     {"", false, "", root_keys},
     {"node", false, "This machine. Needed once.", node_keys},
+    {"defaults", false, "What holds for services that do not say otherwise.", defaults_keys},
     {"vip", true, "An address that clients connect to; may be repeated.", vip_keys},
-    {"service", true, "What is balanced: one port of one VIP; may be repeated.", service_keys},
+    {"service", true, "What is balanced: ports of one VIP; may be repeated.", service_keys},
     {"service.session", false,
      "How long an idle session is remembered. Durations are whole seconds, as `\"90s\"`, `\"5m\"`, "
      "`\"1h\"` or `\"1d\"`. Only the keys of the service's protocol may stand here.",

@@ -15,12 +15,14 @@ enum class KeyType {
     interface,  // a Linux interface name
     interfaces,
     integer,
-    port,  // an integer; ranges are known, but not supported by this version
+    ports,  // an integer, a range or "any"
     boolean,
     seconds,  // a duration, in whole seconds
     choice,
     address,
-    prefix,  // an address, with or without a prefix length
+    prefix,     // an address, with or without a prefix length
+    source_v4,  // the same of one family; `least` and `most` are of its prefix length
+    source_v6,
     table,
     tables,
     later,  // known, but not supported by this version

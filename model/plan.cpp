@@ -2,23 +2,17 @@
 #include "model/plan.h"
 
 #include <algorithm>
-#include <bitset>
-#include <deque>
 #include <set>
 
 #include "bpf/contract.h"
+#include "model/free_slots.h"
 #include "model/maglev.h"
 
 namespace bascule::model {
 namespace {
 
-constexpr std::uint16_t service_slots = BSC_MAX_SERVICES;      // 0 ..
-constexpr std::uint16_t backend_slots = BSC_MAX_BACKENDS - 1;  // 1 ..
-constexpr std::uint16_t vip_ids = BSC_MAX_VIPS;                // 1 ..
-
-std::uint8_t next_generation(std::uint8_t generation) {
-    return generation == 255 ? 1 : static_cast<std::uint8_t>(generation + 1);
-}
+constexpr std::uint16_t service_slots = BSC_MAX_SERVICES;  // 0 ..
+constexpr std::uint16_t vip_ids = BSC_MAX_VIPS;            // 1 ..
 
 bool takes_new_flows(const DesiredBackend& backend) {
     return backend.weight > 0 && backend.up && backend.next_hop.has_value();
@@ -38,114 +32,27 @@ struct Wanted {
     };
     std::vector<Service> services;
     std::set<ServiceKey> keys;
-    std::vector<Address> vips;
+    std::vector<TableVip> vips;
     std::set<Address> vip_set;
     std::size_t backends = 0;
 };
 
 Wanted without_duplicates(const Desired& desired) {
     Wanted wanted;
-    const auto want_vip = [&](const Address& vip) {
-        if (wanted.vip_set.insert(vip).second) wanted.vips.push_back(vip);
+    const auto want_vip = [&](const DesiredVip& vip) {
+        if (wanted.vip_set.insert(vip.address).second)
+            wanted.vips.push_back({vip.address, vip.held});
     };
     std::for_each(desired.vips.begin(), desired.vips.end(), want_vip);
     for (const DesiredService& service : desired.services) {
         if (!wanted.keys.insert(service.key).second) continue;
-        want_vip(service.key.vip);
+        want_vip({service.key.vip});
         Wanted::Service& kept = wanted.services.emplace_back(Wanted::Service{&service, {}, {}});
         for (const DesiredBackend& backend : service.backends)
             if (kept.keys.insert(backend.key).second) kept.backends.push_back(&backend);
         wanted.backends += kept.backends.size();
     }
     return wanted;
-}
-
-// The free slots in the order in which they are given away.
-class FreeBackendSlots {
-public:
-    // The first `needed` of them; there are as many.
-    FreeBackendSlots(const Tables& before, const Tables& now, std::size_t needed) {
-        if (needed == 0) return;
-        const std::uint8_t oldest = oldest_generation(now, before);
-        std::vector<Candidate> found;
-        for (std::uint16_t slot = 1; slot <= backend_slots; ++slot) {
-            if (now.backends.contains(slot)) continue;
-            const auto retired = now.retired_generations.find(slot);
-            const std::uint8_t last =
-                retired == now.retired_generations.end() ? std::uint8_t{0} : retired->second;
-            const int wear = last == 0 ? 0 : 1 + static_cast<std::uint8_t>(last - oldest);
-            found.push_back({before.backends.contains(slot), wear, slot, next_generation(last)});
-        }
-        const auto end = found.begin() + static_cast<std::ptrdiff_t>(needed);
-        std::partial_sort(found.begin(), end, found.end());
-        candidates_.assign(found.begin(), end);
-    }
-
-    struct Grant {
-        std::uint16_t slot;
-        std::uint8_t generation;
-    };
-    // At most as often as was said to be needed.
-    Grant take() {
-        const Candidate first = candidates_.front();
-        candidates_.pop_front();
-        return {first.slot, first.generation};
-    }
-
-private:
-    struct Candidate {
-        bool freed_by_this_plan;
-        int wear;
-        std::uint16_t slot;
-        std::uint8_t generation;
-
-        auto operator<=>(const Candidate&) const = default;
-    };
-
-    // Generations go round, so "oldest" is the one after the widest stretch that no slot has.
-    static std::uint8_t oldest_generation(const Tables& now, const Tables& before) {
-        std::bitset<256> seen;
-        for (const auto& [slot, generation] : now.retired_generations)
-            if (!before.backends.contains(slot)) seen.set(generation);
-        seen.reset(0);
-        std::uint8_t oldest = 1;
-        int widest = -1;
-        int gap = 0;
-        // Twice around, so that a stretch across the end is counted whole.
-        for (int step = 1; step < 512; ++step) {
-            const auto generation = static_cast<std::uint8_t>(step % 256);
-            if (!seen[generation]) {
-                ++gap;
-                continue;
-            }
-            if (gap > widest && step >= 256) {
-                widest = gap;
-                oldest = generation;
-            }
-            gap = 0;
-        }
-        return oldest;
-    }
-
-    std::deque<Candidate> candidates_;
-};
-
-// A free number from `first`, `count` in all: the next one above the highest that stood before, so
-// that a number rests before it names something else; one freed by this plan only for want of
-// others.
-template <typename Value>
-std::uint16_t free_number(const std::map<std::uint16_t, Value>& before,
-                          const std::map<std::uint16_t, Value>& now, std::uint16_t first,
-                          std::uint16_t count) {
-    const unsigned start = before.empty() ? 0 : before.rbegin()->first - first + 1U;
-    const auto number = [&](unsigned i) {
-        return static_cast<std::uint16_t>(first + (start + i) % count);
-    };
-    for (unsigned i = 0; i < count; ++i)
-        if (!now.contains(number(i)) && !before.contains(number(i))) return number(i);
-    for (unsigned i = 0; i < count; ++i)
-        if (!now.contains(number(i))) return number(i);
-    return first;  // not reached: limits are checked before any number is given
 }
 
 class Planner {
@@ -166,7 +73,7 @@ public:
         const std::size_t needed = new_backends();
         if (backend_slots - now().backends.size() < needed) remove_backends_early();
         FreeBackendSlots free(before_, now(), needed);
-        add_vips();
+        set_vips();
         for (const Wanted::Service& wanted : wanted_.services)
             bring_to(wanted, free);
         return std::move(result_);
@@ -224,17 +131,21 @@ private:
 
     // Services on them are gone by now.
     void remove_vips() {
-        for (const auto& [id, address] : before_.vips)
-            if (!wanted_.vip_set.contains(address)) write(RemoveVip{id, address});
+        for (const auto& [id, vip] : before_.vips)
+            if (!wanted_.vip_set.contains(vip.address)) write(RemoveVip{id, vip.address});
     }
 
-    void add_vips() {
-        std::set<Address> standing;
-        for (const auto& [id, address] : now().vips)
-            standing.insert(address);
-        for (const Address& address : wanted_.vips)
-            if (!standing.contains(address))
-                write(SetVip{free_number(before_.vips, now().vips, 1, vip_ids), address});
+    void set_vips() {
+        std::map<Address, std::uint16_t> standing;
+        for (const auto& [id, vip] : now().vips)
+            standing.emplace(vip.address, id);
+        for (const TableVip& vip : wanted_.vips) {
+            const auto found = standing.find(vip.address);
+            if (found == standing.end())
+                write(SetVip{free_number(before_.vips, now().vips, 1, vip_ids), vip});
+            else if (now().vips.at(found->second) != vip)
+                write(SetVip{found->second, vip});
+        }
     }
 
     std::size_t new_backends() {
@@ -286,13 +197,15 @@ private:
     static std::vector<RingMember> members_of(const Wanted::Service& wanted, const SlotOf& slots,
                                               Usable usable) {
         std::vector<RingMember> members;
+        std::vector<RingMember> backups;
         for (const DesiredBackend* backend : wanted.backends) {
             const auto slot = slots.find(backend->key);
             if (slot == slots.end() || !takes_new_flows(*backend) || !usable(slot->second))
                 continue;
-            members.push_back({backend->key, backend->weight, slot->second});
+            auto& among = backend->backup ? backups : members;
+            among.push_back({backend->key, backend->weight, slot->second});
         }
-        return members;
+        return members.empty() ? backups : members;
     }
 
     // One service: its entry, what its new ring will point at, the ring, then what the old ring
@@ -318,7 +231,7 @@ private:
 
     std::uint16_t set_service(const DesiredService& desired,
                               std::optional<std::uint16_t> standing) {
-        const TableService entry{desired.key, desired.limits, desired.affinity, desired.unknown};
+        const TableService entry{desired.key, desired.options};
         const std::uint16_t slot =
             standing ? *standing : free_number(before_.services, now().services, 0, service_slots);
         if (!standing || now().services.at(slot) != entry)
@@ -330,7 +243,9 @@ private:
                               FreeBackendSlots& free) {
         const auto [slot, generation] = free.take();
         write(SetBackend{
-            slot, {service, desired.key, generation, desired.up, desired.next_hop}, true});
+            slot,
+            {service, desired.key, generation, desired.up, desired.next_hop, desired.delivery},
+            true});
         return slot;
     }
 
@@ -338,6 +253,7 @@ private:
         TableBackend entry = now().backends.at(slot);
         entry.up = desired.up;
         entry.next_hop = desired.next_hop;
+        entry.delivery = desired.delivery;
         if (entry != now().backends.at(slot)) write(SetBackend{slot, entry, false});
     }
 
@@ -353,7 +269,7 @@ private:
 struct Record {
     Tables& tables;
 
-    void operator()(const SetVip& w) const { tables.vips[w.id] = w.address; }
+    void operator()(const SetVip& w) const { tables.vips[w.id] = w.vip; }
     void operator()(const RemoveVip& w) const { tables.vips.erase(w.id); }
     void operator()(const SetService& w) const { tables.services[w.slot] = w.service; }
     void operator()(const PublishService&) const {}

@@ -16,9 +16,10 @@
 
 namespace bascule::model {
 
+// Also for one that stands already, when it is held or no longer held by this node.
 struct SetVip {
     std::uint16_t id;
-    Address address;
+    TableVip vip;
     bool operator==(const SetVip&) const = default;
 };
 struct RemoveVip {
@@ -87,8 +88,9 @@ void record(Tables& tables, const Write& write);
 // least worn ones (by generation, in circular order), and last those that this very plan frees.
 // Generations run 1..255 and then from 1 again: 0 stands in a slot that never served.
 //
-// A backend with weight 0, not up, or without a next hop is not in its service's ring. Of services
-// or backends wanted twice the first counts. A service's VIP counts as wanted.
+// A backend with weight 0, not up, or without a next hop is not in its service's ring, and a backup
+// is only when no other backend is. Of services or backends wanted twice the first counts. A
+// service's VIP counts as wanted.
 Result<Plan> plan(const Tables& now, const Desired& want);
 // The same plan; `memo`, kept from one plan to the next, spares the rings that do not change.
 Result<Plan> plan(const Tables& now, const Desired& want, RingMemo& memo);

@@ -4,20 +4,19 @@
 namespace bascule::model {
 namespace {
 
-std::string endpoint(const Address& address, std::uint16_t port) {
-    const std::string number = std::to_string(port);
-    if (address.is_v4()) return address.to_string() + ':' + number;
-    return '[' + address.to_string() + "]:" + number;
+std::string endpoint(const Address& address, const std::string& ports) {
+    if (address.is_v4()) return address.to_string() + ':' + ports;
+    return '[' + address.to_string() + "]:" + ports;
 }
 
 }  // namespace
 
 std::string ServiceKey::to_string() const {
-    return endpoint(vip, port) + (protocol == Protocol::tcp ? "/tcp" : "/udp");
+    return endpoint(vip, ports.to_string()) + (protocol == Protocol::tcp ? "/tcp" : "/udp");
 }
 
 std::string BackendKey::to_string() const {
-    return endpoint(address, port);
+    return endpoint(address, std::to_string(port));
 }
 
 }  // namespace bascule::model

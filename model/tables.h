@@ -20,11 +20,11 @@ namespace bascule::model {
 // Identity of a service: what its packets are addressed to.
 struct ServiceKey {
     Address vip;
-    std::uint16_t port = 0;  // host order
+    PortRange ports;
     Protocol protocol = Protocol::tcp;
 
     auto operator<=>(const ServiceKey&) const = default;
-    std::string to_string() const;  // "10.9.0.100:80/tcp", "[2001:db8::1]:53/udp"
+    std::string to_string() const;  // "10.9.0.100:80/tcp", "[2001:db8::1]:8000-8099/udp"
 };
 
 // Identity of a backend within its service: the same on every node, whatever its slot or name.
@@ -36,12 +36,38 @@ struct BackendKey {
     std::string to_string() const;
 };
 
-// Where a backend's frames go.
+// Where a backend's frames go. All zero for a backend that is this host itself (Forward::local).
 struct NextHop {
-    Mac mac;
-    std::uint32_t ifindex = 0;
+    Mac mac;                    // the backend's, or its gateway's
+    std::uint32_t ifindex = 0;  // of what frames go out by; for a VLAN interface, the one below it
+    std::uint16_t vlan = 0;     // id to tag with; 0: untagged
+    Mac source_mac;             // ours there
+    std::uint16_t mtu = 1500;   // largest IP packet on the whole way, as far as the kernel knows
 
     auto operator<=>(const NextHop&) const = default;
+};
+
+// How packets are made fit for a backend.
+struct Delivery {
+    Forward forward = Forward::l2;
+    std::uint16_t rewrite_port = 0;  // destination port, host order; 0: as it is
+    std::uint16_t gue_port = 0;      // only with Forward::gue
+    Address tunnel_source;           // only with ipip and gue
+    std::uint8_t entropy_bits = 0;   // so many last bits of tunnel_source are the flow's
+
+    bool operator==(const Delivery&) const = default;
+};
+
+// What a packet meets in its service, besides backends.
+struct ServiceOptions {
+    SessionLimits limits;
+    Affinity affinity = Affinity::flow;
+    Unknown unknown = Unknown::rehash;
+    OnEmpty on_empty = OnEmpty::drop;
+    std::uint16_t mss_clamp = 0;  // bytes; 0: none
+    bool copy_dscp = true;
+
+    bool operator==(const ServiceOptions&) const = default;
 };
 
 // ---- what is wanted ----
@@ -50,20 +76,25 @@ struct DesiredBackend {
     BackendKey key;
     std::uint32_t weight = 0;  // effective; 0: no new flows, sessions stay
     bool up = true;            // false: no new flows, sessions move
+    bool backup = false;       // in the ring only when no other backend can be
     std::optional<NextHop> next_hop;
+    Delivery delivery;
 };
 
 struct DesiredService {
     ServiceKey key;
-    SessionLimits limits;
-    Affinity affinity = Affinity::flow;
-    Unknown unknown = Unknown::rehash;
+    ServiceOptions options;
     std::uint32_t ring_size = 65537;
     std::vector<DesiredBackend> backends;
 };
 
+struct DesiredVip {
+    Address address;
+    bool held = true;  // this node has the address: Linux answers what fits no service
+};
+
 struct Desired {
-    std::vector<Address> vips;
+    std::vector<DesiredVip> vips;
     std::vector<DesiredService> services;
 };
 
@@ -71,9 +102,7 @@ struct Desired {
 
 struct TableService {
     ServiceKey key;
-    SessionLimits limits;
-    Affinity affinity = Affinity::flow;
-    Unknown unknown = Unknown::rehash;
+    ServiceOptions options;
 
     bool operator==(const TableService&) const = default;
 };
@@ -84,8 +113,16 @@ struct TableBackend {
     std::uint8_t generation = 0;
     bool up = false;
     std::optional<NextHop> next_hop;
+    Delivery delivery;
 
     bool operator==(const TableBackend&) const = default;
+};
+
+struct TableVip {
+    Address address;
+    bool held = false;
+
+    bool operator==(const TableVip&) const = default;
 };
 
 using Ring = std::vector<std::uint16_t>;  // backend slots; empty: no backend takes new flows
@@ -94,7 +131,7 @@ struct Tables {
     std::map<std::uint16_t, TableService> services;  // by slot
     std::map<std::uint16_t, TableBackend> backends;  // by slot, from 1
     std::map<std::uint16_t, Ring> rings;             // by service slot; none where there is no ring
-    std::map<std::uint16_t, Address> vips;           // by VIP id, from 1
+    std::map<std::uint16_t, TableVip> vips;          // by VIP id, from 1
     // Generation last used by a backend slot that is free now.
     std::map<std::uint16_t, std::uint8_t> retired_generations;
 

@@ -10,6 +10,7 @@
 #include "control/framing.h"
 #include "node/session_filter.h"
 #include "node/status.h"
+#include "node/trace.h"
 #include "node/views.h"
 
 namespace bascule::node {
@@ -62,12 +63,22 @@ boost::asio::awaitable<Response> Answers::answer(control::Request request) {
             co_return drops();
         case Request::kDrain:
             co_return drain(request.drain());
+        case Request::kDisable:
+            co_return disable(request.disable());
         case Request::kEnable:
             co_return enable(request.enable());
         case Request::kSetWeight:
             co_return set_weight(request.set_weight());
         case Request::kDetach:
             co_return detach();
+        case Request::kTrace:
+            co_return answer_trace(daemon_, request.trace());
+        case Request::kCaptureStart:
+            co_return co_await captures_.start(request.capture_start());
+        case Request::kCaptureNext:
+            co_return co_await captures_.next(request.capture_next());
+        case Request::kCaptureStop:
+            co_return captures_.stop(request.capture_stop());
         case Request::ASK_NOT_SET:
             break;
     }
@@ -135,11 +146,24 @@ Response Answers::drops() const {
 }
 
 Response Answers::drain(const control::BackendRequest& ask) {
-    return change(ask.backend(), [](OperatorWord& word) { word.drained = true; });
+    return change(ask.backend(), [](OperatorWord& word) {
+        word.drained = true;
+        word.disabled = false;
+    });
+}
+
+Response Answers::disable(const control::BackendRequest& ask) {
+    return change(ask.backend(), [](OperatorWord& word) {
+        word.drained = false;
+        word.disabled = true;
+    });
 }
 
 Response Answers::enable(const control::BackendRequest& ask) {
-    return change(ask.backend(), [](OperatorWord& word) { word.drained = false; });
+    return change(ask.backend(), [](OperatorWord& word) {
+        word.drained = false;
+        word.disabled = false;
+    });
 }
 
 Response Answers::set_weight(const control::SetWeightRequest& ask) {
@@ -172,7 +196,7 @@ Response Answers::change(const std::string& name, const std::function<void(Opera
     auto* answer = response.mutable_backend_changed();
     *answer->mutable_backend() = Views(daemon_).backend(*service, *backend);
     answer->set_changed(changed);
-    if (backends_taking_flows(daemon_, *service) == 0)
+    if (readiness(daemon_, *service).serving == 0)
         answer->set_note(fmt::format("no backend of {} takes new flows now", service->name));
     return response;
 }
@@ -200,6 +224,7 @@ boost::asio::awaitable<Response> Answers::reload() {
 
 Response Answers::detach() {
     const auto code = daemon_.reloading() ? Failure::FAILURE_BUSY : Failure::FAILURE_FAILED;
+    captures_.end();
     auto detached = daemon_.detach();
     if (!detached) {
         if (!daemon_.running()) end_();

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "control/control.pb.h"
+#include "node/capture.h"
 #include "node/daemon.h"
 
 namespace bascule::node {
@@ -15,7 +16,8 @@ class Answers {
 public:
     // `end` is called once a detach is done, or has failed too late to go on: the daemon stops
     // after the answer has gone out.
-    Answers(Daemon& daemon, std::function<void()> end) : daemon_(daemon), end_(std::move(end)) {}
+    Answers(Daemon& daemon, std::function<void()> end)
+        : daemon_(daemon), end_(std::move(end)), captures_(daemon) {}
 
     boost::asio::awaitable<control::Response> answer(control::Request request);
 
@@ -26,6 +28,7 @@ private:
     control::Response sessions(const control::ShowSessionsRequest& ask) const;
     control::Response drops() const;
     control::Response drain(const control::BackendRequest& ask);
+    control::Response disable(const control::BackendRequest& ask);
     control::Response enable(const control::BackendRequest& ask);
     control::Response set_weight(const control::SetWeightRequest& ask);
     control::Response change(const std::string& backend,
@@ -35,6 +38,7 @@ private:
 
     Daemon& daemon_;
     std::function<void()> end_;
+    CaptureDesk captures_;
 };
 
 }  // namespace bascule::node

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <string_view>
+#include <tuple>
 
 #include "node/state.h"
 
@@ -54,10 +55,34 @@ void describe_backends(const model::ServiceConfig& from, const model::ServiceCon
         if (key_of(*old) != key_of(now))
             lines.push_back(fmt::format("address of {}/{}: {} -> {}", to.name, now.name,
                                         key_of(*old).to_string(), key_of(now).to_string()));
+        if (old->backup != now.backup)
+            lines.push_back(fmt::format("backend {}/{} is {} a backup", to.name, now.name,
+                                        now.backup ? "now" : "no longer"));
         if (old->weight != now.weight)
             lines.push_back(fmt::format("weight of {}/{}: {} -> {}", to.name, now.name, old->weight,
                                         now.weight));
     }
+}
+
+std::string_view name_of(model::Forward forward) {
+    switch (forward) {
+        case model::Forward::ipip:
+            return "ipip";
+        case model::Forward::gue:
+            return "gue";
+        case model::Forward::local:
+            return "local";
+        case model::Forward::l2:
+            break;
+    }
+    return "l2";
+}
+
+// All that has no line of its own.
+auto settings_of(const model::ServiceConfig& service) {
+    const auto& s = service;
+    return std::make_tuple(s.limits, s.affinity, s.unknown, s.on_empty, s.mss_clamp, s.copy_dscp,
+                           s.gue_port, s.ring_size);
 }
 
 void describe_services(const model::Config& from, const model::Config& to,
@@ -75,8 +100,10 @@ void describe_services(const model::Config& from, const model::Config& to,
         if (key_of(*old) != key_of(now))
             lines.push_back(fmt::format("service {}: {} -> {}", now.name, key_of(*old).to_string(),
                                         key_of(now).to_string()));
-        if (old->limits != now.limits || old->affinity != now.affinity ||
-            old->unknown != now.unknown || old->ring_size != now.ring_size)
+        if (old->forward != now.forward)
+            lines.push_back(fmt::format("forward of service {}: {} -> {}", now.name,
+                                        name_of(old->forward), name_of(now.forward)));
+        if (settings_of(*old) != settings_of(now))
             lines.push_back(fmt::format("settings of service {} changed", now.name));
         describe_backends(*old, now, lines);
     }
@@ -88,6 +115,14 @@ void describe_interfaces(const model::NodeConfig& from, const model::NodeConfig&
         if (!has(to.interfaces, name)) lines.push_back(fmt::format("interface {} removed", name));
     for (const auto& name : to.interfaces)
         if (!has(from.interfaces, name)) lines.push_back(fmt::format("interface {} added", name));
+}
+
+void describe_tunnel_sources(const model::NodeConfig& from, const model::NodeConfig& to,
+                             std::vector<std::string>& lines) {
+    if (from.tunnel_source_v4 != to.tunnel_source_v4)
+        lines.emplace_back("tunnel source for IPv4 backends changed");
+    if (from.tunnel_source_v6 != to.tunnel_source_v6)
+        lines.emplace_back("tunnel source for IPv6 backends changed");
 }
 
 void describe_vips(const model::Config& from, const model::Config& to,
@@ -107,6 +142,7 @@ void describe_vips(const model::Config& from, const model::Config& to,
 std::vector<std::string> describe_changes(const model::Config& from, const model::Config& to) {
     std::vector<std::string> lines;
     describe_interfaces(from.node, to.node, lines);
+    describe_tunnel_sources(from.node, to.node, lines);
     describe_vips(from, to, lines);
     describe_services(from, to, lines);
     if (from.log != to.log) lines.emplace_back("log level changed");

@@ -100,9 +100,11 @@ asio::awaitable<Result<void>> Daemon::take_up(const model::Config& config) {
     if (auto written = converge(config); !written) co_return failure(std::move(written.error()));
     for (const auto& vip : config.vips)
         if (auto held = vips_->hold(vip); !held) co_return held;
+    // Only now does Linux answer for them.
+    if (auto written = converge(config); !written) co_return failure(std::move(written.error()));
     if (auto off = detach_others(config); !off) co_return off;
     worker_ = std::make_unique<SessionWorker>(
-        io_, *dataplane_, [this](const SessionReport& report) { session_report_ = report; });
+        io_, *dataplane_, [this](const SessionReport& report) { on_sessions(report); });
     co_return Result<void>{};
 }
 
@@ -119,7 +121,8 @@ Result<void> Daemon::open_parts(const model::Config& config) {
     if (auto exist = check_interfaces(config); !exist) return exist;
     if (auto watched = watch_interfaces(config); !watched) return watched;
 
-    auto vips = VipKeeper::open(io_);
+    auto vips =
+        VipKeeper::open(io_, [this](const Address& vip, bool held) { on_vip_held(vip, held); });
     if (!vips) return failure(std::move(vips.error()));
     vips_ = std::move(*vips);
     auto neighbours = NeighbourWatch::open(
@@ -137,7 +140,7 @@ Result<void> Daemon::open_dataplane(const model::Config& config) {
     if (!opened) return failure(std::move(opened.error()));
     dataplane_ = std::move(*opened);
     if (dataplane_->adopted()) {
-        state_->assume_next_hops(dataplane_->tables());
+        state_->assume(dataplane_->tables());
         spdlog::info("adopted the tables of an earlier process: {} services, {} backends",
                      dataplane_->tables().services.size(), dataplane_->tables().backends.size());
     }
@@ -176,7 +179,8 @@ asio::awaitable<void> Daemon::await_neighbours(model::Config config) {
 }
 
 Result<void> Daemon::attach(const std::string& interface, model::XdpMode mode) {
-    auto attached = dataplane_->attach(interface, mode);
+    const auto link = links_->get(interface);
+    auto attached = dataplane_->attach(interface, mode, link ? route_ifindex(*link) : 0);
     if (!attached) {
         attach_problems_[interface] = attached.error().text();
         return failure(std::move(attached.error()));
@@ -228,6 +232,7 @@ void Daemon::undo_start(const model::Config& config) {
 
 Result<void> Daemon::say(const BackendName& backend, const OperatorWord& word) {
     if (auto kept = state_->words().set(backend, word); !kept) return kept;
+    state_->drains().follow(state_->config(), state_->words(), std::chrono::steady_clock::now());
     if (auto written = converge(state_->config()); !written)
         return failure(std::move(written.error()));
     return {};

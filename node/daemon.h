@@ -115,6 +115,8 @@ private:
     void upkeep();
     void on_neighbours(const std::vector<NeighbourState>& changes);
     void on_link(const LinkChange& change);
+    void on_vip_held(const Address& vip, bool held);
+    void on_sessions(const SessionReport& report);
     void restore_interface(const std::string& name);
     void restore_program(const std::string& name);
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/links.h"
 
+#include <arpa/inet.h>
 #include <linux/ethtool.h>
 #include <linux/if_arp.h>
+#include <linux/if_ether.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -17,24 +19,25 @@
 namespace bascule::node {
 namespace {
 
-std::optional<Link> parse_link(const nlmsghdr& header) {
-    const auto info = fixed_part<ifinfomsg>(header);
-    const auto attributes = NetlinkAttributes::parse(header, sizeof(ifinfomsg));
-    // Bridges send messages of a family of their own, about ports instead of links.
-    if (!info || !attributes || info->ifi_family != AF_UNSPEC) return std::nullopt;
-    Link link;
-    link.ifindex = static_cast<std::uint32_t>(info->ifi_index);
-    link.name = attributes->text(IFLA_IFNAME).value_or("");
-    link.mac = attributes->mac(IFLA_ADDRESS).value_or(Mac{});
-    link.mtu = attributes->u32(IFLA_MTU).value_or(0);
-    link.up = (info->ifi_flags & IFF_UP) != 0;
-    link.carrier = link.up && attributes->u8(IFLA_CARRIER).value_or(0) != 0;
-    link.ethernet = info->ifi_type == ARPHRD_ETHER;
-    if (const auto nested = attributes->bytes(IFLA_LINKINFO)) {
-        const auto more = NetlinkAttributes::parse_nested(*nested);
-        if (more) link.kind = more->text(IFLA_INFO_KIND).value_or("");
-    }
-    return link;
+void read_vlan(const NetlinkAttributes& attributes, const NetlinkAttributes& info, Link& link) {
+    // One that stands on a device of another namespace names an index of that one.
+    if (!attributes.bytes(IFLA_LINK_NETNSID)) link.lower = attributes.u32(IFLA_LINK).value_or(0);
+    const auto nested = info.bytes(IFLA_INFO_DATA);
+    const auto data = nested ? NetlinkAttributes::parse_nested(*nested) : std::nullopt;
+    if (!data) return;
+    link.vlan = data->u16(IFLA_VLAN_ID).value_or(0);
+    link.vlan_protocol = ntohs(data->u16(IFLA_VLAN_PROTOCOL).value_or(htons(ETH_P_8021Q)));
+}
+
+void read_kind(const NetlinkAttributes& attributes, Link& link) {
+    const auto nested = attributes.bytes(IFLA_LINKINFO);
+    const auto info = nested ? NetlinkAttributes::parse_nested(*nested) : std::nullopt;
+    if (!info) return;
+    link.kind = info->text(IFLA_INFO_KIND).value_or("");
+    if (link.kind == "vlan") read_vlan(attributes, *info, link);
+    // Bridges and VRFs are masters too; only a bond sends by its parts under its own name.
+    if (info->text(IFLA_INFO_SLAVE_KIND) == "bond")
+        link.bond = attributes.u32(IFLA_MASTER).value_or(0);
 }
 
 NetlinkResult<Link> query_link(NetlinkRequests& requests, const NetlinkMessage& request) {
@@ -62,7 +65,37 @@ NetlinkResult<Link> query_name(NetlinkRequests& requests, const std::string& nam
     return link;
 }
 
+// One request of ethtool's; `data` begins with its command.
+bool ethtool(const std::string& interface, void* data) {
+    if (interface.size() >= IFNAMSIZ) return false;
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return false;
+    ifreq request{};
+    std::memcpy(request.ifr_name, interface.c_str(), interface.size());
+    request.ifr_data = static_cast<char*>(data);
+    const bool done = ioctl(fd, SIOCETHTOOL, &request) == 0;
+    close(fd);
+    return done;
+}
+
 }  // namespace
+
+std::optional<Link> parse_link(const nlmsghdr& message) {
+    const auto info = fixed_part<ifinfomsg>(message);
+    const auto attributes = NetlinkAttributes::parse(message, sizeof(ifinfomsg));
+    // Bridges send messages of a family of their own, about ports instead of links.
+    if (!info || !attributes || info->ifi_family != AF_UNSPEC) return std::nullopt;
+    Link link;
+    link.ifindex = static_cast<std::uint32_t>(info->ifi_index);
+    link.name = attributes->text(IFLA_IFNAME).value_or("");
+    link.mac = attributes->mac(IFLA_ADDRESS).value_or(Mac{});
+    link.mtu = attributes->u32(IFLA_MTU).value_or(0);
+    link.up = (info->ifi_flags & IFF_UP) != 0;
+    link.carrier = link.up && attributes->u8(IFLA_CARRIER).value_or(0) != 0;
+    link.ethernet = info->ifi_type == ARPHRD_ETHER;
+    read_kind(*attributes, link);
+    return link;
+}
 
 Result<Link> find_link(NetlinkRequests& requests, const std::string& name) {
     auto link = query_name(requests, name);
@@ -91,18 +124,29 @@ std::string interface_name(std::uint32_t ifindex) {
 }
 
 std::string driver_of(const std::string& interface) {
-    if (interface.size() >= IFNAMSIZ) return {};
-    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return {};
     ethtool_drvinfo info{};
     info.cmd = ETHTOOL_GDRVINFO;
-    ifreq request{};
-    std::memcpy(request.ifr_name, interface.c_str(), interface.size());
-    request.ifr_data = reinterpret_cast<char*>(&info);
-    const bool known = ioctl(fd, SIOCETHTOOL, &request) == 0;
-    close(fd);
-    return known ? std::string(info.driver, strnlen(info.driver, sizeof info.driver))
-                 : std::string();
+    if (!ethtool(interface, &info)) return {};
+    return {info.driver, strnlen(info.driver, sizeof info.driver)};
+}
+
+std::optional<bool> strips_vlan_tags(const std::string& interface) {
+    ethtool_value flags{};
+    flags.cmd = ETHTOOL_GFLAGS;
+    if (!ethtool(interface, &flags)) return std::nullopt;
+    return (flags.data & ETH_FLAG_RXVLAN) != 0;
+}
+
+std::vector<Link> bond_parts(NetlinkRequests& requests, std::uint32_t bond) {
+    std::vector<Link> parts;
+    NetlinkMessage request(RTM_GETLINK, NLM_F_DUMP);
+    request.fixed(ifinfomsg{});
+    const auto done = requests.query(request, [&](const nlmsghdr& header) {
+        const auto link =
+            header.nlmsg_type == RTM_NEWLINK ? parse_link(header) : std::optional<Link>();
+        if (link && link->bond == bond) parts.push_back(*link);
+    });
+    return done ? parts : std::vector<Link>();
 }
 
 LinkWatch::LinkWatch(NetlinkRequests requests, OnChange on_change)

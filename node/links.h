@@ -28,8 +28,21 @@ struct Link {
         false;         // has an Ethernet header and a 6-byte address; not so: loopback, tunnels
     std::string kind;  // "veth", "bond", "vlan"; empty for hardware
 
+    std::uint32_t bond = 0;           // index of the bond that it is a part of; 0: none
+    std::uint32_t lower = 0;          // of a VLAN interface: the device below; 0: none on this host
+    std::uint16_t vlan = 0;           // of a VLAN interface: its id
+    std::uint16_t vlan_protocol = 0;  // ETH_P_8021Q or ETH_P_8021AD, host order
+
     bool operator==(const Link&) const = default;
 };
+
+// Of an RTM_NEWLINK or RTM_DELLINK; nullopt: it is not about a link.
+std::optional<Link> parse_link(const nlmsghdr& message);
+
+// As routes name it: the bond's index for what is part of one, else its own.
+inline std::uint32_t route_ifindex(const Link& link) {
+    return link.bond != 0 ? link.bond : link.ifindex;
+}
 
 // Error: "interface eth9: No such device".
 Result<Link> find_link(NetlinkRequests& requests, const std::string& name);
@@ -40,6 +53,13 @@ std::string interface_name(std::uint32_t ifindex);
 
 // The driver behind an interface ("ixgbe"), as ethtool -i says; empty when it has none to name.
 std::string driver_of(const std::string& interface);
+
+// Whether the NIC takes 802.1Q tags off frames before XDP sees them (`ethtool -k`, rxvlan);
+// nullopt: it does not tell.
+std::optional<bool> strips_vlan_tags(const std::string& interface);
+
+// What a bond is made of; empty when the kernel does not tell.
+std::vector<Link> bond_parts(NetlinkRequests& requests, std::uint32_t bond);
 
 // What became of a watched name. MAC, MTU, up or carrier changed: `before` and `now` differ in it.
 // Deleted or renamed away: no `now`. Created: no `before`. Deleted and made again faster than it

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <cerrno>
+#include <limits>
 
 #include "node/links.h"
 
@@ -36,67 +37,15 @@ std::string refusal(const NetlinkError& error, std::uint32_t ifindex, bool v4) {
     return "the kernel does not resolve it on " + interface_name(ifindex) + ": " + error.text;
 }
 
-// What the answer to a route look-up means for a backend.
-struct Way {
-    std::uint32_t ifindex = 0;  // 0: none, for `reason`
-    std::string reason;
-};
-
-std::optional<Address> gateway_of(const NetlinkAttributes& attributes) {
-    if (const auto gateway = attributes.address(RTA_GATEWAY)) return gateway;
-    // A gateway of the other family: two bytes of family, then the address.
-    const auto via = attributes.bytes(RTA_VIA);
-    if (!via || via->size() != 2 + 16) return std::nullopt;
-    Address::Bytes bytes;
-    std::copy(via->begin() + 2, via->end(), bytes.begin());
-    return Address(bytes);
+std::string no_answer(const Address& address, std::uint32_t ifindex) {
+    return std::string("no answer to ") + (address.is_v4() ? "ARP" : "neighbour solicitation") +
+           " on " + interface_name(ifindex);
 }
 
-// The kernel answers routes that lead nowhere with the error that their users get.
-std::string no_route(const NetlinkError& error) {
-    switch (error.code) {
-        case ENETUNREACH:
-            return "no route";
-        case EHOSTUNREACH:
-            return "unreachable by a route";
-        case EACCES:
-            return "prohibited by a route";
-        case EINVAL:
-            return "a blackhole route";
-        default:
-            return "no route: " + error.text;
-    }
-}
-
-Way read_route(const nlmsghdr& header) {
-    const auto info = fixed_part<rtmsg>(header);
-    const auto attributes = NetlinkAttributes::parse(header, sizeof(rtmsg));
-    if (!info || !attributes) return {0, "the kernel's answer makes no sense"};
-    switch (info->rtm_type) {
-        case RTN_UNICAST:
-            break;
-        case RTN_LOCAL:
-            return {0, "is an address of this host itself"};
-        case RTN_BROADCAST:
-        case RTN_ANYCAST:
-        case RTN_MULTICAST:
-            return {0, "is not the address of one host"};
-        case RTN_UNREACHABLE:
-            return {0, no_route({EHOSTUNREACH, {}})};
-        case RTN_PROHIBIT:
-            return {0, no_route({EACCES, {}})};
-        case RTN_BLACKHOLE:
-            return {0, no_route({EINVAL, {}})};
-        default:
-            return {0, "no route"};
-    }
-    if (const auto gateway = gateway_of(*attributes)) {
-        return {0, "behind the gateway " + gateway->to_string() +
-                       ": l2 needs a backend on the same network"};
-    }
-    const auto out = attributes->u32(RTA_OIF);
-    if (!out || *out == 0) return {0, "no route"};
-    return {*out, {}};
+std::uint16_t least_mtu(const Way& way, const Exit& exit) {
+    const std::uint32_t mtu = way.mtu == 0 ? exit.mtu : std::min(way.mtu, exit.mtu);
+    constexpr std::uint32_t most = std::numeric_limits<std::uint16_t>::max();
+    return static_cast<std::uint16_t>(std::min(mtu, most));  // loopback and tunnels have more
 }
 
 }  // namespace
@@ -151,20 +100,20 @@ Result<void> NeighbourWatch::subscribe() {
 void NeighbourWatch::set_targets(const std::vector<Address>& targets) {
     const std::set<Address> wanted(targets.begin(), targets.end());
     for (auto it = targets_.begin(); it != targets_.end();) {
-        if (wanted.contains(it->first)) {
+        const auto& [address, target] = *it;
+        if (wanted.contains(address)) {
             ++it;
             continue;
         }
-        queue_.erase({it->second.due, it->first});
-        changed_.erase(it->first);
+        serve(address, target.neighbour(address), std::nullopt);
+        queue_.erase({target.due, {0, address}});
+        changed_.erase(address);
         it = targets_.erase(it);
     }
     const auto now = Clock::now();
     for (const Address& address : wanted) {
         const auto [it, fresh] = targets_.try_emplace(address);
-        if (!fresh) continue;
-        it->second.next_ask = now;
-        move_due(address, it->second, now);
+        if (fresh) look_by(address, it->second, now);
     }
     arm();
 }
@@ -190,40 +139,40 @@ void NeighbourWatch::take_entry(const nlmsghdr& header) {
     // Forwarding entries of bridges come through the same group.
     if (info->ndm_family != AF_INET && info->ndm_family != AF_INET6) return;
     const auto address = attributes->address(NDA_DST);
-    const auto found = address ? targets_.find(*address) : targets_.end();
-    if (found == targets_.end()) return;
-    Target& target = found->second;
-    if (target.ifindex == 0 || static_cast<int>(target.ifindex) != info->ndm_ifindex) return;
+    if (!address) return;
+    const auto found = entries_.find({static_cast<std::uint32_t>(info->ndm_ifindex), *address});
+    if (found == entries_.end()) return;
+    auto& [neighbour, entry] = *found;
 
     const bool deleted = header.nlmsg_type == RTM_DELNEIGH;
-    if (deleted || ((info->ndm_state & NUD_FAILED) != 0 && !probed(target))) {
+    if (deleted || ((info->ndm_state & NUD_FAILED) != 0 && !probed(entry))) {
         // Flushed or collected, which says nothing about the backend: what was reported stands
         // until the kernel, asked again at once, has resolved it or given up. A table too small
         // for all targets throws them out in turn, hence the pace.
-        target.state = NUD_NONE;
-        target.mac.reset();
-        ask_by(*address, target, std::max(Clock::now(), target.last_ask + timing_.retry));
+        entry.state = NUD_NONE;
+        entry.mac.reset();
+        ask_by(neighbour, entry, std::max(Clock::now(), entry.last_ask + timing_.retry));
         return;
     }
-    target.state = info->ndm_state;
-    target.mac = attributes->mac(NDA_LLADDR);
-    target.refused.clear();
-    if ((target.state & has_mac) == 0) ask_by(*address, target, Clock::now() + timing_.retry);
-    review(*address, target);
+    entry.state = info->ndm_state;
+    entry.mac = attributes->mac(NDA_LLADDR);
+    entry.refused.clear();
+    if ((entry.state & has_mac) == 0) ask_by(neighbour, entry, Clock::now() + timing_.retry);
+    review_all(entry);
 }
 
 // A deletion is announced as a failure first. The kernel fails an entry by its own judgement only
 // after probes, never straight from a state in which it was content with it. A failure from before
 // the first ask is old news.
-bool NeighbourWatch::probed(const Target& target) {
+bool NeighbourWatch::probed(const Entry& entry) {
     constexpr std::uint16_t content = has_mac & ~NUD_PROBE;
-    return (target.state & content) == 0 && target.last_ask != Clock::time_point();
+    return (entry.state & content) == 0 && entry.last_ask != Clock::time_point();
 }
 
 void NeighbourWatch::reread_neighbours() {
-    for (auto& [address, target] : targets_) {
-        target.state = NUD_NONE;
-        target.mac.reset();
+    for (auto& [neighbour, entry] : entries_) {
+        entry.state = NUD_NONE;
+        entry.mac.reset();
     }
     NetlinkMessage request(RTM_GETNEIGH, NLM_F_DUMP);
     request.fixed(ndmsg{});
@@ -232,10 +181,9 @@ void NeighbourWatch::reread_neighbours() {
     });
     if (!done) ++counters_.failures;
     const auto now = Clock::now();
-    for (auto& [address, target] : targets_) {
+    for (auto& [neighbour, entry] : entries_) {
         // Deleted meanwhile, or the dump failed: the ordinary ask finds out.
-        if (target.state != NUD_NONE || target.ifindex == 0) continue;
-        ask_by(address, target, now);
+        if (entry.state == NUD_NONE) ask_by(neighbour, entry, now);
     }
     arm();
 }
@@ -253,27 +201,31 @@ void NeighbourWatch::routes_changed() {
 }
 
 void NeighbourWatch::recheck_routes() {
+    exits_.clear();
     const auto now = Clock::now();
-    for (auto& [address, target] : targets_) {
-        target.route_known = false;
-        // One that waits already keeps its place: else the last ones would never get their turn.
-        move_due(address, target, std::min(target.due, now));
-    }
+    // One that waits already keeps its place: else the last ones would never get their turn.
+    for (auto& [address, target] : targets_)
+        look_by(address, target, std::min(target.due, now));
     arm();
 }
 
 // ---- the work, in batches ----
 
-void NeighbourWatch::move_due(const Address& address, Target& target, Clock::time_point due) {
-    queue_.erase({target.due, address});
-    target.due = due;
-    queue_.insert({due, address});
+void NeighbourWatch::look_by(const Address& address, Target& target, Clock::time_point when) {
+    queue_.erase({target.due, {0, address}});
+    target.due = when;
+    queue_.insert({when, {0, address}});
+}
+
+void NeighbourWatch::ask_at(const Neighbour& neighbour, Entry& entry, Clock::time_point when) {
+    queue_.erase({entry.next_ask, neighbour});
+    entry.next_ask = when;
+    queue_.insert({when, neighbour});
 }
 
 // Brings the next ask forward.
-void NeighbourWatch::ask_by(const Address& address, Target& target, Clock::time_point when) {
-    target.next_ask = std::min(target.next_ask, when);
-    if (target.next_ask < target.due) move_due(address, target, target.next_ask);
+void NeighbourWatch::ask_by(const Neighbour& neighbour, Entry& entry, Clock::time_point when) {
+    if (when < entry.next_ask) ask_at(neighbour, entry, when);
 }
 
 void NeighbourWatch::arm() {
@@ -297,75 +249,94 @@ void NeighbourWatch::tick() {
     // see read_entry().
     neighbour_events_->catch_up();
     for (std::size_t i = 0; i < timing_.batch && !queue_.empty(); ++i) {
-        const auto [due, address] = *queue_.begin();
+        const auto [due, what] = *queue_.begin();
         if (due > last_tick_) break;
-        look_at(*targets_.find(address));
+        if (what.ifindex == 0)
+            look_at(what.address);
+        else
+            look_after(what);
     }
     arm();
 }
 
-void NeighbourWatch::look_at(Targets::value_type& entry) {
-    const Address& address = entry.first;
-    Target& target = entry.second;
-    const auto now = Clock::now();
-    // Not every cause of an unusable route ends with an event.
-    const bool retry = target.ifindex == 0 && now >= target.next_ask;
-    if (!target.route_known || retry) look_up_route(address, target);
-    if (target.ifindex == 0) {
-        target.next_ask = now + timing_.refresh;
-    } else if (now >= target.next_ask) {
-        ask(address, target);
-        target.last_ask = now;
-        const bool resolved = (target.state & has_mac) != 0;
-        target.next_ask = now + (resolved ? timing_.refresh : timing_.retry);
-    }
-    review(address, target);
-    move_due(address, target, target.next_ask);
+std::optional<NeighbourWatch::Neighbour> NeighbourWatch::Target::neighbour(
+    const Address& address) const {
+    if (way.ifindex == 0 || exit.ifindex == 0) return std::nullopt;
+    return Neighbour{way.ifindex, way.via.value_or(address)};
 }
 
-void NeighbourWatch::look_up_route(const Address& address, Target& target) {
-    rtmsg info{};
-    info.rtm_family = family_of(address);
-    info.rtm_dst_len = address.is_v4() ? 32 : 128;
-    NetlinkMessage request(RTM_GETROUTE, 0);
-    request.fixed(info).attribute(RTA_DST, address);
-    Way way{0, "no route"};
-    const auto done = requests_.query(request, [&](const nlmsghdr& header) {
-        if (header.nlmsg_type == RTM_NEWROUTE) way = read_route(header);
-    });
+void NeighbourWatch::look_at(const Address& address) {
+    Target& target = targets_.at(address);
+    const auto before = target.neighbour(address);
+    target.way = find_way(requests_, address);
     ++counters_.route_lookups;
-    if (!done) way.reason = no_route(done.error());
+    target.exit = target.way.ifindex == 0 ? Exit{} : exit_by(target.way.ifindex);
     target.route_known = true;
-    target.off_link = std::move(way.reason);
-    if (std::exchange(target.ifindex, way.ifindex) == way.ifindex) return;
-    target.state = NUD_NONE;
-    target.mac.reset();
-    target.refused.clear();
-    target.last_ask = {};
-    target.next_ask = {};  // at once
-    if (target.ifindex != 0) read_entry(address, target);
+    const auto now = target.neighbour(address);
+    if (before != now) serve(address, before, now);
+    // Not every cause of an unusable route ends with an event.
+    look_by(address, target, Clock::now() + (now ? timing_.reroute : timing_.refresh));
+    review(address);
+}
+
+const Exit& NeighbourWatch::exit_by(std::uint32_t ifindex) {
+    const auto [it, fresh] = exits_.try_emplace(ifindex);
+    if (fresh) it->second = find_exit(requests_, ifindex);
+    return it->second;
+}
+
+// The neighbour that serves a target is another one from now on.
+void NeighbourWatch::serve(const Address& address, const std::optional<Neighbour>& before,
+                           const std::optional<Neighbour>& now) {
+    const auto old = before ? entries_.find(*before) : entries_.end();
+    if (old != entries_.end()) {
+        old->second.targets.erase(address);
+        if (old->second.targets.empty()) {
+            queue_.erase({old->second.next_ask, *before});
+            entries_.erase(old);
+        }
+    }
+    if (!now) return;
+    const auto [it, fresh] = entries_.try_emplace(*now);
+    it->second.targets.insert(address);
+    if (!fresh) return;
+    ask_at(*now, it->second, {});  // at once
+    read_entry(*now);
 }
 
 // The state must be known before the first ask: NTF_USE would make an operator's permanent entry an
 // ordinary one.
-void NeighbourWatch::read_entry(const Address& address, Target& target) {
-    const auto request = neighbour_message(RTM_GETNEIGH, 0, 0, address, target.ifindex);
+void NeighbourWatch::read_entry(const Neighbour& neighbour) {
+    const auto request =
+        neighbour_message(RTM_GETNEIGH, 0, 0, neighbour.address, neighbour.ifindex);
     const auto done = requests_.query(request, [this](const nlmsghdr& header) {
         if (header.nlmsg_type == RTM_NEWNEIGH) take_entry(header);
     });
     if (!done && done.error().code != ENOENT) ++counters_.failures;
 }
 
-void NeighbourWatch::ask(const Address& address, Target& target) {
-    if ((target.state & (NUD_PERMANENT | NUD_NOARP)) != 0) return;
-    const auto request =
-        neighbour_message(RTM_NEWNEIGH, NLM_F_CREATE, NTF_USE, address, target.ifindex);
+void NeighbourWatch::look_after(const Neighbour& neighbour) {
+    Entry& entry = entries_.at(neighbour);
+    // Asked before, and not a word: there are entries that the kernel makes without telling.
+    if (entry.state == NUD_NONE && entry.last_ask != Clock::time_point()) read_entry(neighbour);
+    ask(neighbour, entry);
+    const auto now = Clock::now();
+    entry.last_ask = now;
+    const bool resolved = (entry.state & has_mac) != 0;
+    ask_at(neighbour, entry, now + (resolved ? timing_.refresh : timing_.retry));
+    review_all(entry);
+}
+
+void NeighbourWatch::ask(const Neighbour& neighbour, Entry& entry) {
+    if ((entry.state & (NUD_PERMANENT | NUD_NOARP)) != 0) return;
+    const auto request = neighbour_message(RTM_NEWNEIGH, NLM_F_CREATE, NTF_USE, neighbour.address,
+                                           neighbour.ifindex);
     const auto done = requests_.change(request);
     ++counters_.asks;
-    target.refused.clear();
+    entry.refused.clear();
     if (done) return;
     ++counters_.failures;
-    target.refused = refusal(done.error(), target.ifindex, address.is_v4());
+    entry.refused = refusal(done.error(), neighbour.ifindex, neighbour.address.is_v4());
 }
 
 // ---- what is reported ----
@@ -373,22 +344,39 @@ void NeighbourWatch::ask(const Address& address, Target& target) {
 // Nullopt: not decided yet.
 std::optional<NeighbourState> NeighbourWatch::judge(const Address& address,
                                                     const Target& target) const {
-    if (target.ifindex == 0) return NeighbourState{address, std::nullopt, target.off_link};
-    if ((target.state & has_mac) != 0) {
-        if (target.mac) return NeighbourState{address, {{*target.mac, target.ifindex}}, {}};
-        return NeighbourState{
-            address, std::nullopt,
-            interface_name(target.ifindex) + " has no Ethernet addresses: l2 needs them"};
+    const Way& way = target.way;
+    NeighbourState state{address, {}, way.via, way.source, way.local, {}};
+    const auto neighbour = target.neighbour(address);
+    if (!neighbour) {
+        state.reason = way.ifindex == 0 ? way.reason : target.exit.reason;
+        return state;
     }
-    if (!target.refused.empty()) return NeighbourState{address, std::nullopt, target.refused};
-    if ((target.state & NUD_FAILED) == 0) return std::nullopt;
-    return NeighbourState{address, std::nullopt,
-                          std::string("no answer to ") +
-                              (address.is_v4() ? "ARP" : "neighbour solicitation") + " on " +
-                              interface_name(target.ifindex)};
+    const Entry& entry = entries_.at(*neighbour);
+    const Exit& exit = target.exit;
+    if ((entry.state & has_mac) != 0) {
+        // Where the kernel resolves nothing, it gives every neighbour our own address.
+        const bool made_up = (entry.state & NUD_NOARP) != 0 && entry.mac == exit.source_mac;
+        if (entry.mac && !made_up)
+            state.next_hop = {*entry.mac, exit.ifindex, exit.vlan, exit.source_mac,
+                              least_mtu(way, exit)};
+        else
+            state.reason = interface_name(way.ifindex) + " resolves no MAC addresses";
+    } else if (!entry.refused.empty()) {
+        state.reason = entry.refused;
+    } else if ((entry.state & NUD_FAILED) != 0) {
+        state.reason = no_answer(neighbour->address, neighbour->ifindex);
+    } else {
+        return std::nullopt;
+    }
+    if (way.via && !state.next_hop) {
+        state.reason = "gateway " + way.via->to_string() + ": " + state.reason;
+    }
+    return state;
 }
 
-void NeighbourWatch::review(const Address& address, Target& target) {
+void NeighbourWatch::review(const Address& address) {
+    Target& target = targets_.at(address);
+    if (!target.route_known) return;
     auto state = judge(address, target);
     if (!state || state == target.reported) return;
     target.reported = std::move(state);
@@ -397,6 +385,11 @@ void NeighbourWatch::review(const Address& address, Target& target) {
     boost::asio::post(io_, [this, alive = std::weak_ptr<bool>(alive_)] {
         if (!alive.expired()) flush();
     });
+}
+
+void NeighbourWatch::review_all(const Entry& entry) {
+    for (const Address& address : entry.targets)
+        review(address);
 }
 
 void NeighbourWatch::flush() {

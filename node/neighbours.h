@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Next hops of backends: what MAC address, out of which interface, kept fresh. Thread: control.
+// The ways to backends: by which interface, to what MAC address, kept fresh. Thread: control.
 //
-// The kernel resolves; this class asks it to (NTF_USE), because XDP's traffic does not pass the
-// neighbour table: an entry that nobody uses would grow stale and never be checked again. All
-// state comes from the kernel's messages, so a MAC that it changed on its own (gratuitous ARP) is
-// seen as soon.
+// A target is an address; its route says whose MAC address its frames go to, its own or that of a
+// gateway, which many targets may share. The kernel resolves; this class asks it to (NTF_USE),
+// because XDP's traffic does not pass the neighbour table: an entry that nobody uses would grow
+// stale and never be checked again. All state comes from the kernel's messages, so a MAC that it
+// changed on its own (gratuitous ARP) is seen as soon.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -22,25 +23,20 @@
 
 #include "base/address.h"
 #include "base/result.h"
-#include "model/tables.h"
+#include "node/exits.h"
+#include "node/neighbour_state.h"
 #include "node/netlink.h"
+#include "node/routes.h"
 
 namespace bascule::node {
 
-struct NeighbourState {
-    Address address;
-    std::optional<model::NextHop> next_hop;
-    std::string reason;  // why there is none; empty when there is one
-
-    bool operator==(const NeighbourState&) const = default;
-};
-
 struct NeighbourTiming {
-    std::chrono::milliseconds refresh{5000};  // between two asks for a resolved target
-    std::chrono::milliseconds retry{1000};    // the same, for one that is not
-    std::chrono::milliseconds tick{50};       // between two batches of work
-    std::size_t batch = 200;                  // targets looked at in one tick
-    std::chrono::milliseconds settle{200};    // after a change of routes or links
+    std::chrono::milliseconds refresh{5000};   // between two asks for what is resolved
+    std::chrono::milliseconds retry{1000};     // the same, for what is not
+    std::chrono::milliseconds reroute{60000};  // between two looks at a route that nothing changed
+    std::chrono::milliseconds tick{50};        // between two batches of work
+    std::size_t batch = 200;                   // asks and look-ups in one tick
+    std::chrono::milliseconds settle{200};     // after a change of routes or links
 };
 
 struct NeighbourCounters {
@@ -74,22 +70,35 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
 
+    // Whose MAC address it is about, and on which interface: a neighbour entry of the kernel.
+    struct Neighbour {
+        std::uint32_t ifindex = 0;
+        Address address;
+
+        auto operator<=>(const Neighbour&) const = default;
+    };
     struct Target {
         bool route_known = false;
-        std::uint32_t ifindex = 0;  // 0: it cannot be a next hop, for the reason in `off_link`
-        std::string off_link;
+        Way way;
+        Exit exit;              // meaningful when `way` has an interface
+        Clock::time_point due;  // its next look at the route; its place in queue_
+        std::optional<NeighbourState> reported;
 
-        // The kernel's entry; no state (NUD_NONE): there is none yet.
+        // Nullopt: no neighbour can help it.
+        std::optional<Neighbour> neighbour(const Address& address) const;
+    };
+    // The kernel's entry; no state (NUD_NONE): there is none yet.
+    struct Entry {
         std::uint16_t state = 0;
         std::optional<Mac> mac;
-        std::string refused;  // why the kernel would not resolve it
+        std::string refused;        // why the kernel would not resolve it
+        std::set<Address> targets;  // that it serves, never none
 
         Clock::time_point last_ask;
-        Clock::time_point next_ask;
-        Clock::time_point due;  // its place in queue_
-        std::optional<NeighbourState> reported;
+        Clock::time_point next_ask;  // its place in queue_
     };
-    using Targets = std::map<Address, Target>;
+    // Work and when it is due: the look at a target's route (interface 0), or the ask for an entry.
+    using Job = std::pair<Clock::time_point, Neighbour>;
 
     NeighbourWatch(boost::asio::io_context& io, NetlinkRequests requests, OnChange on_change,
                    NeighbourTiming timing);
@@ -97,21 +106,26 @@ private:
 
     void on_neighbour(const nlmsghdr& header);
     void take_entry(const nlmsghdr& header);
-    static bool probed(const Target& target);
+    static bool probed(const Entry& entry);
     void reread_neighbours();
     void routes_changed();
     void recheck_routes();
 
     void tick();
-    void look_at(Targets::value_type& entry);
-    void look_up_route(const Address& address, Target& target);
-    void read_entry(const Address& address, Target& target);
-    void ask(const Address& address, Target& target);
+    void look_at(const Address& address);
+    void serve(const Address& address, const std::optional<Neighbour>& before,
+               const std::optional<Neighbour>& now);
+    const Exit& exit_by(std::uint32_t ifindex);
+    void read_entry(const Neighbour& neighbour);
+    void look_after(const Neighbour& neighbour);
+    void ask(const Neighbour& neighbour, Entry& entry);
 
-    void move_due(const Address& address, Target& target, Clock::time_point due);
-    void ask_by(const Address& address, Target& target, Clock::time_point when);
+    void look_by(const Address& address, Target& target, Clock::time_point when);
+    void ask_at(const Neighbour& neighbour, Entry& entry, Clock::time_point when);
+    void ask_by(const Neighbour& neighbour, Entry& entry, Clock::time_point when);
     void arm();
-    void review(const Address& address, Target& target);
+    void review(const Address& address);
+    void review_all(const Entry& entry);
     void flush();
     std::optional<NeighbourState> judge(const Address& address, const Target& target) const;
 
@@ -120,8 +134,10 @@ private:
     OnChange on_change_;
     NeighbourTiming timing_;
     NeighbourCounters counters_;
-    Targets targets_;
-    std::set<std::pair<Clock::time_point, Address>> queue_;  // each target, by when it is due
+    std::map<Address, Target> targets_;
+    std::map<Neighbour, Entry> entries_;
+    std::map<std::uint32_t, Exit> exits_;  // by a route's interface, until a link or route changes
+    std::set<Job> queue_;                  // one for each target and each entry
     Clock::time_point last_tick_;
     boost::asio::steady_timer tick_timer_;
     boost::asio::steady_timer settle_timer_;

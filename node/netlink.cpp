@@ -70,6 +70,14 @@ void for_each_message(std::span<const std::uint8_t> datagram, Each each) {
     }
 }
 
+template <typename Number>
+std::optional<Number> number(const std::optional<std::span<const std::uint8_t>>& bytes) {
+    Number value;
+    if (!bytes || bytes->size() != sizeof value) return std::nullopt;
+    std::memcpy(&value, bytes->data(), sizeof value);
+    return value;
+}
+
 // What an NLMSG_ERROR says; code 0 is an acknowledgement. The socket asks for errors without a
 // copy of the request, so that the explanation follows directly.
 NetlinkError explain(const nlmsghdr& header) {
@@ -173,12 +181,12 @@ std::optional<std::uint8_t> NetlinkAttributes::u8(int type) const {
     return data->front();
 }
 
+std::optional<std::uint16_t> NetlinkAttributes::u16(int type) const {
+    return number<std::uint16_t>(bytes(type));
+}
+
 std::optional<std::uint32_t> NetlinkAttributes::u32(int type) const {
-    const auto data = bytes(type);
-    std::uint32_t value;
-    if (!data || data->size() != sizeof value) return std::nullopt;
-    std::memcpy(&value, data->data(), sizeof value);
-    return value;
+    return number<std::uint32_t>(bytes(type));
 }
 
 std::optional<std::string> NetlinkAttributes::text(int type) const {

@@ -77,6 +77,7 @@ public:
 
     std::optional<std::span<const std::uint8_t>> bytes(int type) const;
     std::optional<std::uint8_t> u8(int type) const;
+    std::optional<std::uint16_t> u16(int type) const;
     std::optional<std::uint32_t> u32(int type) const;
     std::optional<std::string> text(int type) const;
     std::optional<Address> address(int type) const;  // of 4 or 16 bytes

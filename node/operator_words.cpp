@@ -20,8 +20,10 @@ Json to_json(const std::map<BackendName, OperatorWord>& words) {
     for (const auto& [backend, word] : words) {
         Json entry{{"service", backend.first},
                    {"backend", backend.second},
-                   {"drained", word.drained},
+                   // Daemons that know no `disabled` keep at least new flows away.
+                   {"drained", word.drained || word.disabled},
                    {"said", word.unix_seconds}};
+        if (word.disabled) entry["disabled"] = true;
         if (word.weight) entry["weight"] = *word.weight;
         list.push_back(std::move(entry));
     }
@@ -42,7 +44,8 @@ std::map<BackendName, OperatorWord> from_json(const Json& json) {
         throw Json::other_error::create(500, "unknown version", &json);
     for (const auto& entry : json.at("words")) {
         OperatorWord word;
-        word.drained = entry.at("drained").get<bool>();
+        if (entry.contains("disabled")) word.disabled = entry.at("disabled").get<bool>();
+        word.drained = entry.at("drained").get<bool>() && !word.disabled;
         word.unix_seconds = entry.at("said").get<std::int64_t>();
         if (entry.contains("weight")) word.weight = weight_from(entry.at("weight"));
         words[{entry.at("service").get<std::string>(), entry.at("backend").get<std::string>()}] =
@@ -62,7 +65,7 @@ Result<OperatorWords> OperatorWords::load(const std::string& state_dir) {
         words.words_ = from_json(Json::parse(**text));
     } catch (const Json::exception& error) {
         return failure(words.path_ +
-                       ": holds what the operator said (drain, weight) and cannot be " +
+                       ": holds what the operator said (drain, disable, weight) and cannot be " +
                        "understood: " + error.what() + ". Mend it, or remove it to forget it all");
     }
     return words;

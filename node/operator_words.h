@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the operator said at run time about backends: drained, another weight. Kept on disk across
-// restart and reload until he takes it back, also while the backend is out of the file.
+// What the operator said at run time about backends: drained, disabled, another weight. Kept on
+// disk across restart and reload until he takes it back, also while the backend is out of the file.
 //
 // Thread: control.
 #pragma once
@@ -16,11 +16,12 @@
 namespace bascule::node {
 
 struct OperatorWord {
-    bool drained = false;
+    bool drained = false;  // no new flows, its sessions stay; never with `disabled`
     std::optional<std::uint32_t> weight;
     std::int64_t unix_seconds = 0;  // when it was said
+    bool disabled = false;          // no new flows, its sessions move
 
-    bool says_nothing() const { return !drained && !weight; }
+    bool says_nothing() const { return !drained && !disabled && !weight; }
     bool operator==(const OperatorWord&) const = default;
 };
 

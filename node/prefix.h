@@ -18,6 +18,9 @@ public:
     // Never across families: "::/0" has no IPv4 address in it.
     bool contains(const Address& address) const;
 
+    const Address& network() const { return network_; }
+    unsigned bits() const { return bits_; }  // of the 128 of an Address
+
 private:
     Prefix(const Address& network, unsigned bits) : network_(network), bits_(bits) {}
 

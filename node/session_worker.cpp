@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 namespace bascule::node {
 
@@ -35,6 +36,7 @@ struct SessionWorker::Impl {
     boost::asio::steady_timer sweep_timer{io};
     SessionReport report;
     dataplane::SweepReport pass;  // the one under way
+    std::chrono::steady_clock::time_point pass_began = std::chrono::steady_clock::now();
     std::uint32_t part = 0;
     // Outlives this object inside posted handlers: they run after it is gone, and then do nothing.
     struct Mailbox {
@@ -91,6 +93,7 @@ struct SessionWorker::Impl {
         report.deltas_read = dataplane.deltas().consumed();
         report.deltas_lost = dataplane.deltas().lost();
         report.pass = std::move(pass);
+        report.began = std::exchange(pass_began, std::chrono::steady_clock::now());
         pass = {};
     }
 };

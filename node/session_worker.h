@@ -8,6 +8,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,7 +18,8 @@
 namespace bascule::node {
 
 struct SessionReport {
-    dataplane::SweepReport pass;  // of the last whole pass over the tables
+    dataplane::SweepReport pass;                  // of the last whole pass over the tables
+    std::chrono::steady_clock::time_point began;  // that pass
     std::uint64_t passes = 0;
     // since the daemon started
     std::uint64_t expired = 0;

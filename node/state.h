@@ -12,27 +12,34 @@
 
 #include "model/config.h"
 #include "model/tables.h"
+#include "node/drain_watch.h"
+#include "node/neighbour_state.h"
 #include "node/operator_words.h"
 
 namespace bascule::node {
 
 // Of all that decides about a backend, what prevails, in this order.
 enum class BackendCondition {
-    unresolved,   // no MAC address: no new flows, its sessions move
+    disabled,     // by the operator: no new flows, its sessions move
+    unresolved,   // it cannot be reached: no new flows, its sessions move
     unknown,      // the kernel has not said yet: no new flows
     drained,      // by the operator: no new flows, its sessions stay
     zero_weight,  // by the file or the operator: the same
+    standby,      // a backup while others serve: the same
     up,
 };
 
 struct BackendView {
-    const model::ServiceConfig* service;
-    const model::BackendConfig* backend;
-    BackendCondition condition;
-    std::string reason;        // of `unresolved`
-    std::uint32_t weight;      // effective; 0 when drained
-    const OperatorWord* word;  // nullptr: the operator has said nothing
-    std::optional<model::NextHop> next_hop;
+    const model::ServiceConfig* service = nullptr;
+    const model::BackendConfig* backend = nullptr;
+    BackendCondition condition = BackendCondition::up;
+    std::string reason;                      // of `unresolved`
+    std::uint32_t weight = 0;                // effective; 0 when drained or disabled
+    const OperatorWord* word = nullptr;      // nullptr: the operator has said nothing
+    std::optional<model::NextHop> next_hop;  // all zero with Forward::local
+    model::Delivery delivery;                // as far as it is known
+    // Of a drained one: as counted since; 0: its last session is gone.
+    std::optional<std::uint64_t> drained_sessions;
 
     bool takes_flows() const { return condition == BackendCondition::up; }
 };
@@ -42,18 +49,22 @@ public:
     State(model::Config config, OperatorWords words);
 
     const model::Config& config() const { return config_; }
-    // Forgets the next hops of backends that are not in it.
+    // Forgets the neighbours and VIPs that are not in it.
     void set_config(model::Config config);
 
     const OperatorWords& words() const { return words_; }
     OperatorWords& words() { return words_; }
 
-    // What the kernel says of a backend's address. `reason` says why there is no next hop.
-    void set_next_hop(const Address& backend, std::optional<model::NextHop> next_hop,
-                      std::string reason);
-    // Next hops that an earlier process left in the tables count until the kernel has spoken; those
-    // of backends that are not in the configuration never do.
-    void assume_next_hops(const model::Tables& tables);
+    DrainWatch& drains() { return drains_; }
+
+    // What the kernel says of a backend's address.
+    void set_neighbour(const NeighbourState& neighbour);
+    // Whether this node has the address of a VIP; not, before it is said.
+    void set_held(const Address& vip, bool held);
+    // What an earlier process left in the tables: next hops count until the kernel has spoken,
+    // those of backends that are not in the configuration never do; and VIPs count as held if they
+    // were.
+    void assume(const model::Tables& tables);
 
     // What is wanted of the data plane now, or with another configuration.
     model::Desired desired() const { return desired(config_); }
@@ -62,18 +73,19 @@ public:
     BackendView view(const model::ServiceConfig& service,
                      const model::BackendConfig& backend) const;
 
-    // Addresses of all backends of a configuration, each once.
+    // Addresses of all backends of a configuration that are other hosts, each once.
     static std::vector<Address> backend_addresses(const model::Config& config);
 
 private:
-    struct Neighbour {
-        std::optional<model::NextHop> next_hop;
-        std::string reason;
-    };
+    // Of this backend alone: `up` for a backup that could serve.
+    BackendView own_view(const model::NodeConfig& node, const model::ServiceConfig& service,
+                         const model::BackendConfig& backend) const;
 
     model::Config config_;
     OperatorWords words_;
-    std::map<Address, Neighbour> neighbours_;
+    DrainWatch drains_;
+    std::map<Address, NeighbourState> neighbours_;
+    std::map<Address, bool> held_;
 };
 
 model::ServiceKey key_of(const model::ServiceConfig& service);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "node/facts.h"
 #include "node/version.h"
 #include "node/views.h"
 
@@ -142,16 +143,19 @@ void fill_backends(Status& status, const Daemon& daemon) {
         for (const auto& backend : service.backends) {
             const BackendView view = state.view(service, backend);
             ++backends;
-            up_here += view.takes_flows();
+            up_here += view.takes_flows() || view.condition == BackendCondition::standby;
             if (view.condition == BackendCondition::unresolved ||
                 view.condition == BackendCondition::unknown)
                 degradations.add(status, view);
         }
         up += up_here;
+        if (readiness(daemon, service).on_backups)
+            add_degradation(status, fmt::format("service {}: only backups serve", service.name),
+                            "bascule show backends --service " + service.name);
         if (up_here > 0) continue;
         ++empty;
         add_degradation(status, fmt::format("service {}: no backend takes new flows", service.name),
-                        "bascule show backends " + service.name);
+                        "bascule show backends --service " + service.name);
     }
     degradations.finish(status);
     if (!daemon.tables_problem().empty())
@@ -162,6 +166,15 @@ void fill_backends(Status& status, const Daemon& daemon) {
     status.set_backends(backends);
     status.set_backends_up(up);
     status.set_operator_words(static_cast<std::uint32_t>(state.words().size()));
+}
+
+void fill_findings(Status& status, const Daemon& daemon) {
+    for (auto& finding : findings(gather_facts(daemon))) {
+        const bool problem = finding.level == Finding::Level::problem;
+        auto* entry = problem ? status.add_degradations() : status.add_notices();
+        entry->set_what(std::move(finding.what));
+        entry->set_mend(std::move(finding.mend));
+    }
 }
 
 void fill_sessions(Status& status, const Daemon& daemon) {
@@ -206,6 +219,7 @@ Status make_status(const Daemon& daemon) {
     fill_interfaces(status, daemon);
     fill_vips(status, daemon);
     fill_backends(status, daemon);
+    fill_findings(status, daemon);
     fill_sessions(status, daemon);
     fill_counters(status, daemon);
     return status;

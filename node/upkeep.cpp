@@ -8,6 +8,7 @@
 
 #include "model/plan.h"
 #include "node/daemon.h"
+#include "node/slots.h"
 
 namespace bascule::node {
 
@@ -27,10 +28,28 @@ bool has_interface(const model::Config& config, const std::string& name) {
 
 void log_change(const NeighbourState& change) {
     if (change.next_hop)
-        spdlog::info("backend {} is at {} on {}", change.address.to_string(),
-                     change.next_hop->mac.to_string(), interface_name(change.next_hop->ifindex));
+        spdlog::info("backend {} is at {} on {}{}", change.address.to_string(),
+                     change.next_hop->mac.to_string(), interface_name(change.next_hop->ifindex),
+                     change.via ? " behind gateway " + change.via->to_string() : "");
     else
-        spdlog::warn("backend {} takes no flows: {}", change.address.to_string(), change.reason);
+        spdlog::warn("backend {} takes no flows: {}", change.address.to_string(),
+                     change.local ? "it is this host itself" : change.reason);
+}
+
+std::map<BackendName, std::uint64_t> sessions_by_name(const model::Config& config,
+                                                      const model::Tables& tables,
+                                                      const SessionReport& report) {
+    const Slots slots(tables);
+    std::map<BackendName, std::uint64_t> counts;
+    for (const auto& service : config.services)
+        for (const auto& backend : service.backends) {
+            const auto slot = slots.backend(key_of(service), key_of(backend));
+            const auto found =
+                slot ? report.pass.by_backend.find(*slot) : report.pass.by_backend.end();
+            if (found != report.pass.by_backend.end())
+                counts[{service.name, backend.name}] = found->second;
+        }
+    return counts;
 }
 
 }  // namespace
@@ -74,7 +93,7 @@ void Daemon::upkeep() {
 
 void Daemon::on_neighbours(const std::vector<NeighbourState>& changes) {
     for (const auto& change : changes) {
-        state_->set_next_hop(change.address, change.next_hop, change.reason);
+        state_->set_neighbour(change);
         log_change(change);
     }
     if (running()) upkeep_within(gather_time);
@@ -88,6 +107,8 @@ void Daemon::on_link(const LinkChange& change) {
     }
     if (!change.before || change.before->ifindex != change.now->ifindex)
         return restore_interface(change.name);
+    if (change.before->bond != change.now->bond && has_interface(state_->config(), change.name))
+        restore_program(change.name);
     const bool mac_changed = change.before->mac != change.now->mac;
     const bool carrier_changed = change.before->carrier != change.now->carrier;
     if (mac_changed) dataplane_->interface_mac_changed(change.now->ifindex, change.now->mac);
@@ -95,6 +116,26 @@ void Daemon::on_link(const LinkChange& change) {
         spdlog::warn("interface {}: link {}", change.name, change.now->carrier ? "up" : "down");
     // Others still have the old MAC address, or switches have forgotten where we are.
     if (mac_changed || (carrier_changed && change.now->carrier)) vips_->announce_on(change.name);
+}
+
+// What fits no service goes up to Linux while it has the address, and is dropped while not.
+void Daemon::on_vip_held(const Address& vip, bool held) {
+    state_->set_held(vip, held);
+    if (running()) upkeep_within(gather_time);
+}
+
+void Daemon::on_sessions(const SessionReport& report) {
+    session_report_ = report;
+    auto& drains = state_->drains();
+    drains.follow(state_->config(), state_->words(), std::chrono::steady_clock::now());
+    if (drains.empty()) return;
+    const auto counts = sessions_by_name(state_->config(), dataplane_->tables(), report);
+    const auto count_of = [&](const BackendName& name) {
+        const auto found = counts.find(name);
+        return found == counts.end() ? 0 : found->second;
+    };
+    for (const auto& [service, backend] : drains.count(report.began, count_of))
+        spdlog::info("drain of {}/{} is complete: its last session is gone", service, backend);
 }
 
 // An interface of that name is there again: program and addresses went with the old one.

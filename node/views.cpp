@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace bascule::node {
 
 namespace {
@@ -21,8 +23,23 @@ void fill(control::Traffic& message, const dataplane::Traffic& traffic) {
 
 void fill(control::OperatorWord& message, const OperatorWord& word) {
     message.set_drained(word.drained);
+    message.set_disabled(word.disabled);
     if (word.weight) message.set_weight(*word.weight);
     message.set_unix_seconds(static_cast<std::uint64_t>(word.unix_seconds));
+}
+
+// "10.9.0.1", or with the bits that are each flow's own "10.9.8.0/24".
+std::string tunnel_source_of(const model::Delivery& delivery) {
+    const int length = delivery.tunnel_source.is_v4() ? 32 : 128;
+    const std::string text = delivery.tunnel_source.to_string();
+    if (delivery.entropy_bits == 0) return text;
+    return fmt::format("{}/{}", text, length - delivery.entropy_bits);
+}
+
+void fill_forwarding(control::Service& message, const model::ServiceConfig& service) {
+    message.set_mode(name_of(service.forward));
+    if (service.forward == model::Forward::gue) message.set_gue_port(service.gue_port);
+    message.set_copy_dscp(service.copy_dscp);
 }
 
 std::uint64_t sessions_of(const Daemon& daemon, std::uint16_t backend_slot) {
@@ -40,6 +57,10 @@ control::BackendState to_message(BackendCondition condition) {
             return control::BACKEND_DRAINED;
         case BackendCondition::zero_weight:
             return control::BACKEND_ZERO;
+        case BackendCondition::disabled:
+            return control::BACKEND_DISABLED;
+        case BackendCondition::standby:
+            return control::BACKEND_STANDBY;
         case BackendCondition::up:
             break;
     }
@@ -61,6 +82,20 @@ control::SessionState to_message(bsc_state state) {
 
 }  // namespace
 
+const char* name_of(model::Forward forward) {
+    switch (forward) {
+        case model::Forward::ipip:
+            return "ipip";
+        case model::Forward::gue:
+            return "gue";
+        case model::Forward::local:
+            return "local";
+        case model::Forward::l2:
+            break;
+    }
+    return "l2";
+}
+
 std::string reason_of(const BackendView& view) {
     switch (view.condition) {
         case BackendCondition::unresolved:
@@ -69,18 +104,31 @@ std::string reason_of(const BackendView& view) {
             return "its MAC address is being asked for";
         case BackendCondition::zero_weight:
             return "weight 0: its sessions stay, new flows go elsewhere";
-        case BackendCondition::drained:
+        case BackendCondition::standby:
+            return "a backup: stands by while others serve";
         case BackendCondition::up:
+            if (view.backend->backup) return "a backup: serves because no other backend can";
+            break;
+        case BackendCondition::disabled:
+        case BackendCondition::drained:
             break;
     }
     return {};
 }
 
-std::uint32_t backends_taking_flows(const Daemon& daemon, const model::ServiceConfig& service) {
-    std::uint32_t count = 0;
-    for (const auto& backend : service.backends)
-        count += daemon.state().view(service, backend).takes_flows();
-    return count;
+Readiness readiness(const Daemon& daemon, const model::ServiceConfig& service) {
+    Readiness ready;
+    std::uint32_t backups = 0;
+    for (const auto& backend : service.backends) {
+        const BackendView view = daemon.state().view(service, backend);
+        ready.serving += view.takes_flows();
+        backups += view.takes_flows() && backend.backup;
+        ready.standby += view.condition == BackendCondition::standby;
+    }
+    ready.on_backups = backups > 0 && backups == ready.serving &&
+                       std::any_of(service.backends.begin(), service.backends.end(),
+                                   [](const auto& backend) { return !backend.backup; });
+    return ready;
 }
 
 Views::Views(const Daemon& daemon) : daemon_(daemon), slots_(daemon.dataplane().tables()) {
@@ -113,18 +161,39 @@ const std::string& Views::interface_of(const model::NextHop& next_hop) {
     return name;
 }
 
+// What the backend's packets become, and where they go.
+void Views::fill_way(control::Backend& message, const BackendView& view) {
+    message.set_mode(name_of(view.delivery.forward));
+    message.set_rewritten_port(view.delivery.rewrite_port);
+    if (!view.delivery.tunnel_source.is_unspecified())
+        message.set_tunnel_source(tunnel_source_of(view.delivery));
+    if (!view.next_hop || view.delivery.forward == model::Forward::local) return;
+    message.set_mac(view.next_hop->mac.to_string());
+    message.set_interface(interface_of(*view.next_hop));
+    message.set_vlan(view.next_hop->vlan);
+    message.set_mtu(view.next_hop->mtu);
+    message.set_source_mac(view.next_hop->source_mac.to_string());
+    const auto neighbour = daemon_.neighbours().get(view.backend->address);
+    if (neighbour && neighbour->via) message.set_via(neighbour->via->to_string());
+}
+
 control::Service Views::service(const model::ServiceConfig& service) const {
     control::Service message;
     message.set_name(service.name);
     message.set_vip(service.vip.to_string());
-    message.set_port(service.port);
+    message.set_port(service.ports.is_single() ? service.ports.first : 0);
+    message.set_ports(service.ports.to_string());
     message.set_protocol(to_message(service.protocol));
     message.set_backends(static_cast<std::uint32_t>(service.backends.size()));
-    message.set_backends_up(backends_taking_flows(daemon_, service));
-    message.set_mode("l2");
+    const Readiness ready = readiness(daemon_, service);
+    message.set_backends_up(ready.serving + ready.standby);
+    message.set_on_backups(ready.on_backups);
+    fill_forwarding(message, service);
     message.set_ring_size(service.ring_size);
     message.set_affinity(service.affinity == model::Affinity::source ? "source" : "flow");
     message.set_unknown(service.unknown == model::Unknown::drop ? "drop" : "rehash");
+    message.set_on_empty(service.on_empty == model::OnEmpty::reset ? "reset" : "drop");
+    message.set_mss_clamp(service.mss_clamp);
     if (const auto slot = slots_.service(key_of(service)))
         fill(*message.mutable_traffic(), daemon_.dataplane().service_traffic(*slot));
     std::uint64_t sessions = 0;
@@ -159,10 +228,9 @@ control::Backend Views::backend(const model::ServiceConfig& service,
     message.set_weight(view.weight);
     message.set_file_weight(backend.weight);
     if (view.word) fill(*message.mutable_word(), *view.word);
-    if (view.next_hop) {
-        message.set_mac(view.next_hop->mac.to_string());
-        message.set_interface(interface_of(*view.next_hop));
-    }
+    if (view.drained_sessions) message.set_drained_sessions(*view.drained_sessions);
+    message.set_backup(backend.backup);
+    fill_way(message, view);
     message.set_ring_size(shares.ring_size);
     if (const auto slot = slots_.backend(key_of(service), key_of(backend))) {
         const auto share = shares.of.find(*slot);

@@ -38,6 +38,7 @@ private:
     Shares shares(const model::ServiceConfig& service) const;
     control::Backend backend(const model::ServiceConfig& service,
                              const model::BackendConfig& backend, const Shares& shares);
+    void fill_way(control::Backend& message, const BackendView& view);
     const std::string& interface_of(const model::NextHop& next_hop);
 
     const Daemon& daemon_;
@@ -47,11 +48,19 @@ private:
     std::map<std::uint32_t, std::string> interfaces_;                // names, by ifindex
 };
 
-// Why a backend takes no new flows, for the operator; empty when it does, or when his own drain is
-// the reason.
+// Why a backend takes no new flows, or why a backup does, for the operator; empty when there is
+// nothing to explain, or when he has said so himself.
 std::string reason_of(const BackendView& view);
 
-std::uint32_t backends_taking_flows(const Daemon& daemon, const model::ServiceConfig& service);
+const char* name_of(model::Forward forward);  // "l2", as in the file
+
+// Who serves a service.
+struct Readiness {
+    std::uint32_t serving = 0;  // backends that take new flows
+    std::uint32_t standby = 0;  // backups that could
+    bool on_backups = false;    // only backups serve, and there are others
+};
+Readiness readiness(const Daemon& daemon, const model::ServiceConfig& service);
 
 // Which backend an operator means by "service/backend", or by "backend" alone.
 struct BackendSearch {

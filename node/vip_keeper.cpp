@@ -40,10 +40,11 @@ std::string taken(const model::VipConfig& vip, const Mac& mac) {
 
 }  // namespace
 
-VipKeeper::VipKeeper(asio::io_context& io) : io_(io), probe_(io) {}
+VipKeeper::VipKeeper(asio::io_context& io, OnHeld on_held)
+    : io_(io), on_held_(std::move(on_held)), probe_(io) {}
 
-Result<std::unique_ptr<VipKeeper>> VipKeeper::open(asio::io_context& io) {
-    std::unique_ptr<VipKeeper> keeper(new VipKeeper(io));
+Result<std::unique_ptr<VipKeeper>> VipKeeper::open(asio::io_context& io, OnHeld on_held) {
+    std::unique_ptr<VipKeeper> keeper(new VipKeeper(io, std::move(on_held)));
     auto addresses =
         VipAddresses::open(io, [k = keeper.get()](const VipLost& lost) { k->on_lost(lost); });
     if (!addresses) return failure(std::move(addresses.error()));
@@ -92,6 +93,7 @@ Result<void> VipKeeper::hold(const model::VipConfig& vip) {
     auto outcome = addresses_->add(vip.address, vip.interface);
     status.held = outcome.has_value();
     status.problem = outcome ? "" : outcome.error().text();
+    on_held_(vip.address, status.held);
     if (!outcome) return failure(std::move(outcome.error()));
     spdlog::info("VIP {} {} {}", vip.address.to_string(),
                  *outcome == VipOutcome::added ? "set on" : "already on", vip.interface);
@@ -143,6 +145,7 @@ Result<void> VipKeeper::release(const Address& vip) {
     }
     spdlog::info("VIP {} released from {}", vip.to_string(), held->second.interface);
     held_.erase(held);
+    on_held_(vip, false);
     return {};
 }
 
@@ -151,6 +154,7 @@ void VipKeeper::on_lost(const VipLost& lost) {
     if (held == held_.end()) return;
     held->second.held = false;
     held->second.problem = "was taken away, and not by us";
+    on_held_(lost.address, false);
     spdlog::warn("VIP {} is gone from {}, and not by us: setting it again",
                  lost.address.to_string(), lost.interface);
     restore_in(restore_after, lost.address);

@@ -31,7 +31,12 @@ struct VipStatus {
 
 class VipKeeper {
 public:
-    static Result<std::unique_ptr<VipKeeper>> open(boost::asio::io_context& io);
+    // Told whenever this host gets or loses an address, also from inside a member function; it may
+    // call none.
+    using OnHeld = std::function<void(const Address& vip, bool held)>;
+
+    static Result<std::unique_ptr<VipKeeper>> open(
+        boost::asio::io_context& io, OnHeld on_held = [](const Address&, bool) {});
 
     // Fails when another host answers for one of them, naming its MAC address, or when an interface
     // is not there. Those that this host has already are not asked for. An interface without
@@ -59,12 +64,13 @@ public:
         const std::function<bool(const Address&)>& keep);
 
 private:
-    explicit VipKeeper(boost::asio::io_context& io);
+    VipKeeper(boost::asio::io_context& io, OnHeld on_held);
     void on_lost(const VipLost& lost);
     void restore_in(std::chrono::milliseconds delay, const Address& vip);
     void announce_again(const Address& vip, std::size_t step);
 
     boost::asio::io_context& io_;
+    OnHeld on_held_;
     std::unique_ptr<VipAddresses> addresses_;
     DuplicateProbe probe_;
     std::map<Address, VipStatus> held_;

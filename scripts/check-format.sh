@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Holds C and C++ to .clang-format; what runs in the kernel (bpf/, *.bpf.c) to bpf/.clang-format.
+# Holds C and C++ to .clang-format; what runs in the kernel (bpf/, backend/bpf/, *.bpf.c) to bpf/.clang-format.
 #
 #   scripts/check-format.sh [--fix]
 set -euo pipefail
@@ -24,7 +24,7 @@ esac
 kernel=() user=()
 while IFS= read -r file; do
     case $file in
-        bpf/* | *.bpf.c) kernel+=("$file") ;;
+        bpf/* | backend/bpf/* | *.bpf.c) kernel+=("$file") ;;
         *) user+=("$file") ;;
     esac
 done < <(scripts/list-sources.sh '*.h' '*.c' '*.cpp')

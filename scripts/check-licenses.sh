@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Every source file says its licence within its first three lines: what is loaded into the kernel
-# (bpf/, any x.bpf.c and the x.h beside it) "GPL-2.0-only OR BSD-2-Clause", all else "Apache-2.0".
+# (bpf/, backend/bpf/, any x.bpf.c and the x.h beside it) "GPL-2.0-only OR BSD-2-Clause", all else "Apache-2.0".
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
@@ -9,7 +9,7 @@ status=0 count=0
 while IFS= read -r file; do
     case $file in
         bpf/CMakeLists.txt) want="Apache-2.0" ;;
-        bpf/* | *.bpf.c) want="GPL-2.0-only OR BSD-2-Clause" ;;
+        bpf/* | backend/bpf/* | *.bpf.c) want="GPL-2.0-only OR BSD-2-Clause" ;;
         *) want="Apache-2.0" ;;
     esac
     [[ $file != *.h || ! -e ${file%.h}.bpf.c ]] || want="GPL-2.0-only OR BSD-2-Clause"

@@ -20,7 +20,9 @@ _bascule() {
                 dir=(--runtime-dir "${words[i + 1]}")
                 ((i++))
                 ;;
-            --timeout | --service | --backend | --source | --state | --limit | --bpffs) ((i++)) ;;
+            --timeout | --service | --backend | --source | --state | --limit | --bpffs | -w | --write | --reason | \
+                --client | --vip | --port | --protocol | --sample | --snap | --count | --for | --flags | \
+                --in | --size | --vlan) ((i++)) ;;
             -*) ;;
             *) if [[ -z $command ]]; then command=${words[i]}; elif [[ -z $object ]]; then object=${words[i]}; fi ;;
         esac
@@ -30,6 +32,12 @@ _bascule() {
     case $prev in
         --runtime-dir | --bpffs) _filedir -d && return ;;
         --timeout | --limit | --source) return ;;
+        --client | --vip | --port | --sample | --snap | --count | --for | --size | --vlan) return ;;
+        -w | --write) _filedir && return ;;
+        --reason) names=$(_bascule_ask name show drops --all) ;;
+        --protocol) names="tcp udp" ;;
+        --flags) names="syn ack fin,ack rst none" ;;
+        --in) names=$(ls /sys/class/net) ;;
         --state) names="embryonic adopted closing established" ;;
         --service) names=$(_bascule_ask name show services) ;;
         --backend) names=$(_bascule_ask id show backends) ;;
@@ -43,17 +51,21 @@ _bascule() {
         names="--json --runtime-dir --timeout --help"
         case "$command $object" in
             "status " | "show drops") names+=" --all" ;;
-            "show backends") names+=" --service" ;;
+            "show backends") names+=" --service --detail" ;;
+            drain*) names+=" --wait" ;;
             "show sessions") names+=" --service --backend --source --state --limit" ;;
             weight*) names+=" --reset" ;;
             "detach ") names+=" --bpffs" ;;
+            trace*) names+=" --flags --in --size --vlan --df --no-df" ;;
+            "capture ") names+=" --write --leaves --dropped --passed --arrives --reason --client --vip"
+                names+=" --port --protocol --sample --snap --count --for" ;;
             " ") names+=" --version" ;;
         esac
     else
         case "$command $object" in
-            " ") names="check detach drain enable reload show status version weight" ;;
+            " ") names="capture check detach disable drain enable reload show status trace version weight" ;;
             "show ") names="services backends sessions drops" ;;
-            "drain " | "enable " | "weight ") names=$(_bascule_ask id show backends) ;;
+            "drain " | "disable " | "enable " | "weight ") names=$(_bascule_ask id show backends) ;;
             "check ") _filedir toml && return ;;
         esac
     fi

@@ -92,16 +92,25 @@ TEST_P(Choice, SessionOfBackendWithoutMacIsDroppedAndKept) {
     EXPECT_EQ(deliver(packet(ack, client_port, 1001)), before);
 }
 
-TEST_P(Choice, BackendBehindAnotherInterfaceIsDropped) {
+TEST_P(Choice, BackendBehindAnotherInterfaceIsReachedByIt) {
     want(changed([](model::DesiredService& service) {
         for (auto& each : service.backends)
             each.next_hop->ifindex = interface_index(second_interface);
     }));
-    expect_untouched(packet(syn), Verdict::drop);
-    const Counts counts = engine().counted();
-    EXPECT_EQ(counts.count("other_interface"), 1U);
-    EXPECT_EQ(counts.count("session_inserted"), 1U);
-    EXPECT_EQ(counts.size(), 2U);
+    const Outcome outcome = engine().run(packet(syn));
+    EXPECT_EQ(outcome.verdict, Verdict::redirect);
+    EXPECT_EQ(hex(outcome.frame), hex(sent_to(destination_of(outcome.frame), packet(syn))));
+    EXPECT_EQ(engine().counted(), (Counts{{"session_inserted", 1}}));
+}
+
+TEST_P(Choice, BackendBehindAnInterfaceThatIsGoneIsDropped) {
+    constexpr std::uint32_t no_interface = 4711;
+    want(changed([](model::DesiredService& service) {
+        for (auto& each : service.backends)
+            each.next_hop->ifindex = no_interface;
+    }));
+    EXPECT_EQ(engine().run(packet(syn)).verdict, Verdict::drop);
+    EXPECT_EQ(engine().counted(), (Counts{{"other_interface", 1}, {"session_inserted", 1}}));
 }
 
 TEST_P(Choice, NewMacOfBackendIsFollowedAtOnce) {
@@ -113,7 +122,8 @@ TEST_P(Choice, NewMacOfBackendIsFollowedAtOnce) {
 }
 
 TEST_P(Choice, UnknownIsDroppedWhereTheServiceSaysSo) {
-    want(changed([](model::DesiredService& service) { service.unknown = model::Unknown::drop; }));
+    want(changed(
+        [](model::DesiredService& service) { service.options.unknown = model::Unknown::drop; }));
     expect_untouched(packet(ack), Verdict::drop);
     expect_untouched(packet(ack | psh), Verdict::drop);
     expect_untouched(packet(rst), Verdict::drop);
@@ -128,7 +138,7 @@ TEST_P(Choice, UnknownIsDroppedWhereTheServiceSaysSo) {
 TEST_P(Choice, UnknownDropStillMovesKnownSessions) {
     const std::uint8_t before = establish(client_port);
     want(changed([&](model::DesiredService& service) {
-        service.unknown = model::Unknown::drop;
+        service.options.unknown = model::Unknown::drop;
         service.backends.at(before - 1U).up = false;
     }));
     EXPECT_NE(deliver(packet(ack, client_port, 1001)), before);
@@ -228,8 +238,9 @@ TEST_P(Choice, AffinityByFlowSpreadsOneClient) {
 }
 
 TEST_P(Choice, AffinityBySourceKeepsOneClientTogether) {
-    want(changed(
-        [](model::DesiredService& service) { service.affinity = model::Affinity::source; }));
+    want(changed([](model::DesiredService& service) {
+        service.options.affinity = model::Affinity::source;
+    }));
     std::set<std::uint8_t> of_client, of_all;
     for (std::uint16_t i = 0; i < flows; i++) {
         of_client.insert(establish(static_cast<std::uint16_t>(client_port + i)));

@@ -2,6 +2,7 @@
 #include "engine.h"
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <net/if.h>
 
 #include <cerrno>
@@ -14,7 +15,8 @@ namespace bascule::test {
 
 namespace {
 
-constexpr std::size_t largest_frame = 2048;
+constexpr std::size_t largest_frame = 4096;
+std::set<std::string> told;
 
 }  // namespace
 
@@ -95,6 +97,37 @@ void Engine::forget_sessions() {
     deltas();
 }
 
+int Engine::map(const std::string& name) const {
+    const int fd = dataplane_->map_fd(name);
+    if (fd < 0) throw std::runtime_error("no map " + name);
+    return fd;
+}
+
+void Engine::forget_answers_and_fragments() {
+    const std::vector<bsc_icmp_budget> budgets(
+        static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    const std::uint32_t zero = 0;
+    if (bpf_map_update_elem(map("icmp_budget"), &zero, budgets.data(), BPF_ANY) != 0)
+        throw std::runtime_error("the budget of ICMP answers cannot be written");
+    const int fragments = map("fragments");
+    for (bsc_fragment_key key; bpf_map_get_next_key(fragments, nullptr, &key) == 0;)
+        bpf_map_delete_elem(fragments, &key);
+}
+
+void Engine::age_fragments(std::uint32_t seconds) {
+    const int fragments = map("fragments");
+    std::vector<bsc_fragment_key> keys(1);
+    if (bpf_map_get_next_key(fragments, nullptr, &keys[0]) != 0) return;
+    for (bsc_fragment_key next; bpf_map_get_next_key(fragments, &keys.back(), &next) == 0;)
+        keys.push_back(next);
+    for (const bsc_fragment_key& key : keys) {
+        bsc_fragment entry;
+        if (bpf_map_lookup_elem(fragments, &key, &entry) != 0) continue;
+        entry.seconds -= seconds;
+        bpf_map_update_elem(fragments, &key, &entry, BPF_EXIST);
+    }
+}
+
 Outcome Engine::run(const Bytes& frame) const {
     auto run = run_program(dataplane_->program_fd(), frame);
     if (!run) throw std::runtime_error(run.error().text());
@@ -115,8 +148,14 @@ Counts Engine::counted() {
     Counts change;
     for (const auto& [name, count] : now)
         if (count != seen_[name]) change[name] = count - seen_[name];
+    for (const auto& [name, count] : change)
+        told.insert(name);
     seen_ = std::move(now);
     return change;
+}
+
+const std::set<std::string>& Engine::ever_counted() {
+    return told;
 }
 
 std::vector<dataplane::Session> Engine::sessions() {

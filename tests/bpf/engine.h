@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <ostream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -58,10 +59,17 @@ public:
     // Ends all sessions and empties the delta logs.
     void forget_sessions();
 
+    // Forgets how many ICMP answers were given this second, and all fragments.
+    void forget_answers_and_fragments();
+    // Makes all that is known of fragments older.
+    void age_fragments(std::uint32_t seconds);
+
     // Throws std::runtime_error when the kernel refuses to run it.
     Outcome run(const Bytes& frame) const;
     // What was counted since the last call, without those that stand still.
     Counts counted();
+    // Names that counted() of any engine of the process has ever told.
+    static const std::set<std::string>& ever_counted();
     // All live sessions.
     std::vector<dataplane::Session> sessions();
     std::vector<bsc_delta> deltas();
@@ -76,6 +84,7 @@ public:
 private:
     Engine(std::unique_ptr<dataplane::Dataplane> dataplane, std::string bpffs);
     Counts totals() const;
+    int map(const std::string& name) const;
 
     std::unique_ptr<dataplane::Dataplane> dataplane_;
     std::string bpffs_;

@@ -3,20 +3,14 @@
 
 #include <algorithm>
 
+#include "checksum.h"
+
 namespace bascule::test {
 
 namespace {
 
-constexpr std::size_t ipv4_header = 20, ipv6_header = 40, tcp_header = 20, udp_header = 8;
-
-std::uint16_t ipv4_checksum(const Bytes& frame, std::size_t at, std::size_t bytes) {
-    std::uint32_t sum = 0;
-    for (std::size_t i = 0; i + 1 < bytes && at + i + 1 < frame.size(); i += 2)
-        sum += static_cast<std::uint32_t>(frame[at + i] << 8 | frame[at + i + 1]);
-    while (sum >> 16 != 0)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return static_cast<std::uint16_t>(~sum);
-}
+constexpr std::size_t ipv4_header = 20, ipv6_header = 40, tcp_header = 20, udp_header = 8,
+                      icmp_header = 8;
 
 }  // namespace
 
@@ -25,11 +19,6 @@ Frame::Frame(Mac destination, Mac source, std::uint16_t ethertype) {
     bytes_.insert(bytes_.end(), source.bytes.begin(), source.bytes.end());
     bytes_.resize(14);
     put16(bytes_, 12, ethertype);
-}
-
-void Frame::put16(Bytes& into, std::size_t at, std::uint16_t value) const {
-    into[at] = static_cast<std::uint8_t>(value >> 8);
-    into[at + 1] = static_cast<std::uint8_t>(value);
 }
 
 void Frame::next_ethertype(std::uint16_t ethertype) {
@@ -60,10 +49,11 @@ Frame& Frame::ipv4(const Ipv4& header) {
     const auto words = static_cast<std::uint8_t>((ipv4_header + header.option_bytes) / 4);
     bytes_[at] =
         static_cast<std::uint8_t>(header.version << 4 | header.header_words.value_or(words));
+    bytes_[at + 1] = header.tos;
     put16(bytes_, at + 2, header.total_length.value_or(0));
-    put16(bytes_, at + 4, 0x1234);  // identification
+    put16(bytes_, at + 4, header.id);
     put16(bytes_, at + 6, header.fragment_word);
-    bytes_[at + 8] = 64;  // time to live
+    bytes_[at + 8] = header.ttl;
     bytes_[at + 9] = header.protocol.value_or(0);
     std::copy_n(header.source.bytes().begin() + 12, 4, bytes_.begin() + static_cast<long>(at) + 12);
     std::copy_n(header.destination.bytes().begin() + 12, 4,
@@ -78,10 +68,12 @@ Frame& Frame::ipv4(const Ipv4& header) {
 Frame& Frame::ipv6(const Ipv6& header) {
     next_ethertype(0x86dd);
     const std::size_t at = append(ipv6_header);
-    bytes_[at] = static_cast<std::uint8_t>(header.version << 4);
+    put32(bytes_, at,
+          static_cast<std::uint32_t>(header.version) << 28 |
+              static_cast<std::uint32_t>(header.traffic_class) << 20 | header.flow_label);
     put16(bytes_, at + 4, header.payload_length.value_or(0));
     bytes_[at + 6] = header.next_header.value_or(59);  // no next header
-    bytes_[at + 7] = 64;                               // hop limit
+    bytes_[at + 7] = header.hop_limit;
     std::copy_n(header.source.bytes().begin(), 16, bytes_.begin() + static_cast<long>(at) + 8);
     std::copy_n(header.destination.bytes().begin(), 16,
                 bytes_.begin() + static_cast<long>(at) + 24);
@@ -109,19 +101,31 @@ Frame& Frame::extension(std::uint8_t type, std::size_t bytes) {
     return *this;
 }
 
+Frame& Frame::piece(std::size_t offset, bool more, std::uint32_t id) {
+    const std::size_t at = bytes_.size();
+    extension(fragment);
+    put16(bytes_, at + 2, static_cast<std::uint16_t>(offset | (more ? 1 : 0)));
+    put32(bytes_, at + 4, id);
+    return *this;
+}
+
 Frame& Frame::tcp(const Tcp& header) {
     next_protocol(6);
     const std::size_t at = append(tcp_header);
     put16(bytes_, at, header.source);
     put16(bytes_, at + 2, header.destination);
-    put16(bytes_, at + 4, static_cast<std::uint16_t>(header.sequence >> 16));
-    put16(bytes_, at + 6, static_cast<std::uint16_t>(header.sequence));
-    const auto words = static_cast<std::uint8_t>((tcp_header + header.option_bytes) / 4);
+    put32(bytes_, at + 4, header.sequence);
+    put32(bytes_, at + 8, header.acknowledgement);
+    const std::size_t option_bytes =
+        header.options.empty() ? header.option_bytes : header.options.size();
+    const auto words = static_cast<std::uint8_t>((tcp_header + option_bytes) / 4);
     bytes_[at + 12] = static_cast<std::uint8_t>(header.header_words.value_or(words) << 4);
     bytes_[at + 13] = header.flags;
     put16(bytes_, at + 14, 0xfaf0);  // window
-    put16(bytes_, at + 16, 0xbeef);  // checksum: not looked at, and to stay as it is
-    bytes_.resize(bytes_.size() + header.option_bytes, 1);
+    put16(bytes_, at + 16, 0xbeef);  // checksum
+    bytes_.resize(bytes_.size() + option_bytes, 1);
+    std::copy(header.options.begin(), header.options.end(),
+              bytes_.begin() + static_cast<long>(at + tcp_header));
     return *this;
 }
 
@@ -131,10 +135,20 @@ Frame& Frame::udp(const Udp& header) {
     put16(bytes_, at, header.source);
     put16(bytes_, at + 2, header.destination);
     put16(bytes_, at + 4, header.length.value_or(0));
-    put16(bytes_, at + 6, 0xbeef);  // checksum, likewise
+    put16(bytes_, at + 6, header.checksum);
     udp_at_ = at;
     udp_given_ = header.length.has_value();
     return *this;
+}
+
+Frame& Frame::icmp(const Icmp& header) {
+    next_protocol(ipv6_at_ != 0 ? 58 : 1);
+    const std::size_t at = append(icmp_header);
+    bytes_[at] = header.type;
+    bytes_[at + 1] = header.code;
+    put32(bytes_, at + 4, header.rest);
+    bytes_.insert(bytes_.end(), header.quoted.begin(), header.quoted.end());
+    return checked();
 }
 
 Frame& Frame::protocol(std::uint8_t number, std::size_t bytes) {
@@ -153,6 +167,19 @@ Frame& Frame::padding(std::size_t bytes) {
     return *this;
 }
 
+Frame& Frame::checked() {
+    checked_ = true;
+    return *this;
+}
+
+void Frame::fill_checksum(Bytes& frame) const {
+    const std::size_t l3_at = ipv4_at_ != 0 ? ipv4_at_ : ipv6_at_;
+    const Bytes ip(frame.begin() + static_cast<long>(l3_at), frame.end());
+    const IpLayout layout = layout_of(ip);
+    const std::size_t at = checksum_at(layout);
+    if (layout.family != 0 && at != 0) put16(frame, l3_at + at, right_l4_checksum(ip, layout));
+}
+
 Bytes Frame::bytes() const {
     Bytes frame = bytes_;
     const auto from = [&](std::size_t at) { return static_cast<std::uint16_t>(frame.size() - at); };
@@ -160,11 +187,20 @@ Bytes Frame::bytes() const {
     if (ipv6_at_ != 0 && !payload_given_) put16(frame, ipv6_at_ + 4, from(ipv6_at_ + ipv6_header));
     if (ipv4_at_ != 0) {
         if (!total_given_) put16(frame, ipv4_at_ + 2, from(ipv4_at_));
-        const std::size_t header_bytes = std::size_t{frame[ipv4_at_] & 0xfU} * 4;
-        put16(frame, ipv4_at_ + 10, ipv4_checksum(frame, ipv4_at_, header_bytes));
+        const Bytes ip(frame.begin() + static_cast<long>(ipv4_at_), frame.end());
+        if (std::size_t{ip[0] & 0xfU} * 4 <= ip.size())
+            put16(frame, ipv4_at_ + 10, right_ipv4_checksum(ip));
     }
+    if (checked_) fill_checksum(frame);
     frame.resize(frame.size() + padding_);
     return frame;
+}
+
+Bytes packet_of(const Bytes& frame, std::size_t most) {
+    constexpr std::size_t ethernet_header = 14;
+    const std::size_t bytes = std::min(frame.size() - ethernet_header, most);
+    return {frame.begin() + ethernet_header,
+            frame.begin() + static_cast<long>(ethernet_header + bytes)};
 }
 
 Bytes cut(const Bytes& frame, std::size_t size) {

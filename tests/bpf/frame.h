@@ -31,6 +31,9 @@ struct Ipv4 {
     std::optional<std::uint8_t> header_words{};
     std::optional<std::uint16_t> total_length{};
     std::optional<std::uint8_t> protocol{};
+    std::uint8_t tos = 0;
+    std::uint16_t id = 0x1234;
+    std::uint8_t ttl = 64;
 };
 
 struct Ipv6 {
@@ -39,6 +42,9 @@ struct Ipv6 {
     std::uint8_t version = 6;
     std::optional<std::uint16_t> payload_length{};
     std::optional<std::uint8_t> next_header{};
+    std::uint8_t traffic_class = 0;
+    std::uint32_t flow_label = 0;
+    std::uint8_t hop_limit = 64;
 };
 
 struct Tcp {
@@ -48,12 +54,22 @@ struct Tcp {
     std::uint8_t flags = ack;
     std::size_t option_bytes = 0;  // a multiple of 4
     std::optional<std::uint8_t> header_words{};
+    Bytes options{};  // instead of option_bytes; a multiple of 4
+    std::uint32_t acknowledgement = 0;
 };
 
 struct Udp {
     std::uint16_t source = 40000;
     std::uint16_t destination = 53;
     std::optional<std::uint16_t> length{};
+    std::uint16_t checksum = 0xbeef;
+};
+
+struct Icmp {
+    std::uint8_t type = 3;
+    std::uint8_t code = 3;
+    std::uint32_t rest = 0;  // the second word
+    Bytes quoted{};
 };
 
 // The stations of the tests: the interface under test, and the router in front of it.
@@ -72,13 +88,20 @@ public:
     Frame& ip(const Address& source, const Address& destination);
     // An IPv6 extension header of `bytes`, a multiple of 8; its body is padding options.
     Frame& extension(std::uint8_t type, std::size_t bytes = 8);
+    // An IPv6 fragment header; `offset` in bytes, a multiple of 8.
+    Frame& piece(std::size_t offset, bool more, std::uint32_t id = 0x12345678);
     Frame& tcp(const Tcp& header);
     Frame& udp(const Udp& header);
+    // ICMP or ICMPv6, whichever goes with the IP header, with its right checksum.
+    Frame& icmp(const Icmp& header);
     // Any other protocol with so many bytes of its own.
     Frame& protocol(std::uint8_t number, std::size_t bytes);
     Frame& payload(std::size_t bytes);
     // Bytes after the end of what IP says, as a short frame has them.
     Frame& padding(std::size_t bytes);
+    // TCP's or UDP's checksum as it should be. Without this it is a wrong one: the engine looks at
+    // none.
+    Frame& checked();
 
     Bytes bytes() const;
     operator Bytes() const { return bytes(); }
@@ -87,7 +110,7 @@ private:
     void next_ethertype(std::uint16_t ethertype);
     void next_protocol(std::uint8_t number);
     std::size_t append(std::size_t bytes);
-    void put16(Bytes& into, std::size_t at, std::uint16_t value) const;
+    void fill_checksum(Bytes& frame) const;
 
     Bytes bytes_;
     std::size_t ethertype_at_ = 12;
@@ -100,7 +123,11 @@ private:
     bool total_given_ = false;
     bool payload_given_ = false;
     bool udp_given_ = false;
+    bool checked_ = false;
 };
+
+// The IP packet of a frame without tags; at most so many bytes of it.
+Bytes packet_of(const Bytes& frame, std::size_t most = SIZE_MAX);
 
 // The first `size` bytes, IP's own length as it was.
 Bytes cut(const Bytes& frame, std::size_t size);

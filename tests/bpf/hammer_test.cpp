@@ -70,7 +70,7 @@ std::unique_ptr<Engine> open_small(const Family& family) {
     auto engine = Engine::open("hammer", 1);
     if (!engine) throw std::runtime_error(engine.error().text());
     model::Desired desired;
-    desired.vips.push_back(family.vip);
+    desired.vips.push_back({family.vip});
     model::DesiredService wanted = service(family, model::Protocol::tcp);
     wanted.backends.clear();
     for (std::uint8_t number = 1; number <= backends; number++)

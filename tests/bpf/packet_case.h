@@ -37,11 +37,21 @@ inline PacketCase dropped(std::string title, Bytes in, std::string reason) {
     return {std::move(title), std::move(in), Verdict::drop, {std::move(reason)}};
 }
 
+// The cases of packet_test.cpp, by what they are about.
+std::vector<PacketCase> plain_packets();
+std::vector<PacketCase> vlan_packets();
+std::vector<PacketCase> ipv4_option_packets();
+std::vector<PacketCase> extension_packets();
+std::vector<PacketCase> length_packets();
+std::vector<PacketCase> tcp_flag_packets();
+std::vector<PacketCase> fragment_packets();
+std::vector<PacketCase> other_packets();
+
 inline std::string title_of(const ::testing::TestParamInfo<PacketCase>& info) {
-    std::string name;
+    std::string title;
     for (const char c : info.param.title)
-        name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
-    return name;
+        title += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+    return title;
 }
 
 }  // namespace bascule::test

@@ -55,8 +55,8 @@ protected:
                model::Unknown unknown) {
         model::Desired desired = usual_tables();
         for (model::DesiredService& each : desired.services) {
-            each.limits = {embryonic, established, closing};
-            each.unknown = unknown;
+            each.options.limits = {embryonic, established, closing};
+            each.options.unknown = unknown;
         }
         want(desired);
     }

@@ -134,7 +134,7 @@ make_guest() {
         fail "no bpftool: scripts/install-deps.sh"
     put "$bpftool" /bin/bpftool
     put "$(PATH=$PATH:/usr/sbin:/sbin command -v ip)" /bin/ip
-    for object in "$build"/bpf/*.bpf.o; do
+    for object in "$build"/bpf/*.bpf.o "$build"/backend/*.bpf.o; do
         [[ -e $object ]] || fail "no BPF objects in $build: scripts/build.sh"
         cp "$object" "$root/objects/"
     done

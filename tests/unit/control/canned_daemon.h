@@ -28,6 +28,9 @@ inline Backend canned_backend(const std::string& service, int number, std::uint6
     backend.set_file_weight(100);
     backend.set_mac("02:00:00:00:00:2" + std::to_string(number));
     backend.set_interface("eth0");
+    backend.set_mode("l2");
+    backend.set_mtu(1500);
+    backend.set_source_mac("02:00:00:00:00:11");
     backend.set_sessions(1234 * scale);
     backend.set_ring_slots(21845);
     backend.set_ring_size(65537);
@@ -90,6 +93,9 @@ inline void fill_status(Status& status, bool degraded) {
     counts.set_used_v6(5268);
     status.set_deltas_read(9'876'543);
     add_counter(*status.add_counters(), "expired", "sessions ended for idleness", 4'567'890);
+    auto& notice = *status.add_notices();
+    notice.set_what("far: packets over 1480 bytes do not fit the tunnel");
+    notice.set_mend("mss_clamp = 1440");
     add_counter(*status.add_counters(), "duplicates", "copies of one session removed", 0);
     if (!degraded) return;
     status.set_services_without_backend(1);
@@ -108,6 +114,30 @@ inline void fill_status(Status& status, bool degraded) {
     status.add_degradations()->set_what("eth1: no XDP program is attached");
 }
 
+inline Backend canned_disabled() {
+    Backend backend = canned_drained();
+    backend.set_state(BACKEND_DISABLED);
+    backend.mutable_word()->set_drained(false);
+    backend.mutable_word()->set_disabled(true);
+    return backend;
+}
+
+// By a tunnel, out of a VLAN, through a gateway, to another port.
+inline Backend canned_tunnelled(const std::string& name, BackendState state, bool backup) {
+    Backend backend = canned_backend("tunnel", 5, 1);
+    backend.set_name(name);
+    backend.set_state(state);
+    backend.set_backup(backup);
+    backend.set_mode("ipip");
+    backend.set_port(8080);
+    backend.set_rewritten_port(8080);
+    backend.set_vlan(100);
+    backend.set_via("10.9.0.254");
+    backend.set_tunnel_source("10.9.8.0/24");
+    backend.set_mtu(1400);
+    return backend;
+}
+
 inline void fill_backends(Backends& backends) {
     *backends.add_backends() = canned_backend("web", 1, 1);
     *backends.add_backends() = canned_drained();
@@ -120,6 +150,14 @@ inline void fill_backends(Backends& backends) {
     weighted.set_address("2001:db8:1234:5678:9abc:def0:1234:5678");
     weighted.set_weight(50);
     weighted.mutable_word()->set_weight(50);
+    Backend& empty = *backends.add_backends() = canned_drained();
+    empty.set_name("idle");
+    empty.set_sessions(0);
+    empty.set_drained_sessions(0);
+    *backends.add_backends() = canned_tunnelled("far", BACKEND_UP, false);
+    Backend& standby = *backends.add_backends() = canned_tunnelled("spare", BACKEND_STANDBY, true);
+    standby.set_reason("a backup: serves when no other backend of tunnel takes flows");
+    standby.set_ring_slots(0);
 }
 
 inline void fill_services(Services& services) {
@@ -127,15 +165,19 @@ inline void fill_services(Services& services) {
         auto& service = *services.add_services();
         service.set_name(i == 0 ? "web" : i == 1 ? "dns" : "a-service-with-a-long-name");
         service.set_vip(i == 2 ? "2001:db8:1234:5678:9abc:def0:1234:5678" : "10.9.0.100");
-        service.set_port(i == 1 ? 53 : 80);
+        if (i != 2) service.set_port(i == 1 ? 53 : 80);
+        service.set_ports(i == 0 ? "80" : i == 1 ? "53" : "8000-8099");
         service.set_protocol(i == 1 ? PROTOCOL_UDP : PROTOCOL_TCP);
         service.set_backends(4);
         service.set_backends_up(i == 0 ? 4 : i == 1 ? 0 : 3);
         service.set_sessions(i == 1 ? 0 : 1'234'567);
-        service.set_mode("l2");
+        service.set_mode(i == 2 ? "gue" : "l2");
+        if (i == 2) service.set_gue_port(6080);
         service.set_ring_size(65537);
         service.set_affinity("flow");
         service.set_unknown("rehash");
+        service.set_on_empty(i == 2 ? "reset" : "drop");
+        if (i == 2) service.set_mss_clamp(1400);
         service.mutable_traffic()->set_packets(i == 1 ? 0 : 12'345'678'901);
         service.mutable_traffic()->set_bytes(i == 1 ? 512 : 9'876'543'210'123);
         service.mutable_traffic()->set_new_sessions(45'678);
@@ -213,6 +255,10 @@ inline Response canned_response(const Request& request, bool degraded) {
         case Request::kDrain:
             fill_drain(response, request.drain().backend());
             break;
+        case Request::kDisable:
+            *response.mutable_backend_changed()->mutable_backend() = canned_disabled();
+            response.mutable_backend_changed()->set_changed(true);
+            break;
         case Request::kEnable:
             *response.mutable_backend_changed()->mutable_backend() = canned_backend("web", 2, 1);
             break;
@@ -229,7 +275,7 @@ inline Response canned_response(const Request& request, bool degraded) {
             response.mutable_detached()->add_interfaces("eth0");
             response.mutable_detached()->add_vips("10.9.0.100");
             break;
-        case Request::ASK_NOT_SET:
+        default:
             break;
     }
     return response;

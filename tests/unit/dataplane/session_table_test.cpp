@@ -137,7 +137,15 @@ TEST_P(SessionTableTest, UnprovenNeverDisplacesEstablished) {
 
 TEST_P(SessionTableTest, ExpiredOnesMakeRoomFirstByTheServicesLimits) {
     std::vector<bsc_service> services(BSC_MAX_SERVICES);
-    services[1] = {BSC_SERVICE_IN_USE, 60, 3600, 30, {}, 0, {}};
+    services[1] = {.flags = BSC_SERVICE_IN_USE,
+                   .limit_embryonic = 60,
+                   .limit_established = 3600,
+                   .limit_closing = 30,
+                   .be_address = {},
+                   .be_port = 0,
+                   .be_last_port = 0,
+                   .mss_clamp = 0,
+                   .reserved = {}};
     auto memory = memory_of(v4_, v6_);
     memory.services = services.data();
     SessionTable table(memory, [this] { return now_; });

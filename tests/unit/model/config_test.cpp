@@ -12,14 +12,14 @@
 #include "model/config_reader.h"
 #include "model/config_schema.h"
 #include "model/maglev.h"
+#include "tests/unit/model/config_text.h"
 
 namespace bascule::model {
 namespace {
 
-using std::chrono::milliseconds;
+using namespace testing;
 
-const std::string node_text = "[node]\ninterfaces = [\"eth0\"]\n";
-const std::string vip_text = "[[vip]]\naddress = \"10.9.0.100\"\ninterface = \"eth0\"\n";
+using std::chrono::milliseconds;
 
 // Every key that exists.
 const std::string full_text = R"([node]
@@ -28,6 +28,14 @@ interfaces = ["eth0", "eth1"]
 xdp_mode = "native"
 max_sessions = 200_000
 max_sessions_v6 = 100_000
+tunnel_source_v4 = "198.18.0.0/16"
+tunnel_source_v6 = "2001:db8:f::1"
+
+[defaults]
+forward = "ipip"
+gue_port = 6081
+copy_dscp = false
+mss_clamp = 1400
 
 [[vip]]
 address = "10.9.0.100/24"
@@ -42,11 +50,14 @@ name = "web"
 vip = "10.9.0.100"
 port = 80
 protocol = "tcp"
-forward = "l2"
+forward = "gue"
+gue_port = 6082
+copy_dscp = true
+mss_clamp = 1360
 affinity = "source"
 unknown = "drop"
-on_empty = "drop"
-ring_size = 251
+on_empty = "reset"
+ring_size = 307
 [service.session]
 tcp_embryonic = "10s"
 tcp_established = "5d"
@@ -56,11 +67,14 @@ type = "none"
 [[service.backend]]
 name = "web1"
 address = "10.9.0.21"
-port = 80
+port = 8080
 weight = 50
-backup = false
+backup = true
 [[service.backend]]
 address = "10.9.0.22"
+[[service.backend]]
+address = "2001:db8::22"
+port = 8081
 
 [[service]]
 name = "dns"
@@ -73,43 +87,25 @@ session.udp_established = "60000ms"
 address = "2001:db8::21"
 weight = 0
 
+[[service]]
+name = "all"
+vip = "10.9.0.100"
+port = "any"
+forward = "l2"
+[[service.backend]]
+address = "10.9.0.21"
+
+[[service]]
+name = "some"
+vip = "10.9.0.100"
+port = "8000-8099"
+forward = "local"
+mss_clamp = 0
+[[service.backend]]
+
 [log]
 level = "debug"
 )";
-
-ParsedConfig parse(const std::string& text) {
-    return parse_config({{"a.toml", text}}, "host");
-}
-
-std::string errors_text(const ParsedConfig& parsed) {
-    std::string text;
-    for (const Diagnostic& error : parsed.errors)
-        text += error.to_string() + '\n';
-    return text;
-}
-
-Config good(const std::string& text) {
-    const ParsedConfig parsed = parse(text);
-    EXPECT_TRUE(parsed.errors.empty()) << errors_text(parsed);
-    return parsed.config.value();
-}
-
-void expect_errors(const std::string& text, const std::vector<std::string>& expected) {
-    std::string all;
-    for (const std::string& line : expected)
-        all += line + '\n';
-    const ParsedConfig parsed = parse(text);
-    EXPECT_EQ(errors_text(parsed), all) << text;
-    EXPECT_EQ(parsed.config.has_value(), parsed.errors.empty());
-}
-
-// `body` is the inside of a service on line 6 whose name, VIP and port stand on that line's table.
-std::string with_service(const std::string& body) {
-    return node_text + vip_text + "[[service]]\nname = \"web\"\nvip = \"10.9.0.100\"\nport = 80\n" +
-           body;
-}
-
-const std::string backend_text = "[[service.backend]]\naddress = \"10.9.0.21\"\n";
 
 std::string file_text(const std::string& path) {
     const auto root = std::filesystem::path(__FILE__).parent_path() / "../../..";
@@ -125,27 +121,57 @@ TEST(Config, ReadsEveryKey) {
     const Address vip = Address::parse("10.9.0.100").value();
     const Address vip6 = Address::parse("2001:db8::100").value();
     Config expected;
-    expected.node = {"lb1", {"eth0", "eth1"}, XdpMode::native, 200'000, 100'000};
+    expected.node = {"lb1",
+                     {"eth0", "eth1"},
+                     XdpMode::native,
+                     200'000,
+                     100'000,
+                     TunnelSource{Address::parse("198.18.0.0").value(), 16},
+                     TunnelSource{Address::parse("2001:db8:f::1").value(), 128}};
     expected.vips = {{vip, "eth0"}, {vip6, "eth0.7"}};
-    expected.services = {{"web",
-                          vip,
-                          80,
-                          Protocol::tcp,
-                          Affinity::source,
-                          Unknown::drop,
-                          251,
-                          {Seconds(10), Seconds(5 * 86400), Seconds(120)},
-                          {{"web1", Address::parse("10.9.0.21").value(), 80, 50},
-                           {"10.9.0.22", Address::parse("10.9.0.22").value(), 80, 100}}},
-                         {"dns",
-                          vip6,
-                          53,
-                          Protocol::udp,
-                          Affinity::flow,
-                          Unknown::rehash,
-                          65537,
-                          {Seconds(5), Seconds(60), Seconds(60)},
-                          {{"2001:db8::21", Address::parse("2001:db8::21").value(), 53, 0}}}};
+    ServiceConfig web;
+    web.name = "web";
+    web.vip = vip;
+    web.ports = {80, 80};
+    web.forward = Forward::gue;
+    web.affinity = Affinity::source;
+    web.unknown = Unknown::drop;
+    web.on_empty = OnEmpty::reset;
+    web.mss_clamp = 1360;
+    web.copy_dscp = true;
+    web.gue_port = 6082;
+    web.ring_size = 307;
+    web.limits = {Seconds(10), Seconds(5 * 86400), Seconds(120)};
+    web.backends = {
+        {"web1", Address::parse("10.9.0.21").value(), 8080, 50, true},
+        {"10.9.0.22", Address::parse("10.9.0.22").value(), 80, 100, false},
+        {"[2001:db8::22]:8081", Address::parse("2001:db8::22").value(), 8081, 100, false}};
+    ServiceConfig dns;
+    dns.name = "dns";
+    dns.vip = vip6;
+    dns.ports = {53, 53};
+    dns.protocol = Protocol::udp;
+    dns.forward = Forward::ipip;
+    dns.copy_dscp = false;
+    dns.gue_port = 6081;
+    dns.limits = {Seconds(5), Seconds(60), Seconds(60)};
+    dns.backends = {{"2001:db8::21", Address::parse("2001:db8::21").value(), 53, 0, false}};
+    ServiceConfig all;
+    all.name = "all";
+    all.vip = vip;
+    all.ports = {0, 65535};
+    all.copy_dscp = false;
+    all.gue_port = 6081;
+    all.mss_clamp = 1400;
+    all.limits = {Seconds(60), Seconds(3600), Seconds(60)};
+    all.backends = {{"10.9.0.21", Address::parse("10.9.0.21").value(), 0, 100, false}};
+    ServiceConfig some = all;
+    some.name = "some";
+    some.ports = {8000, 8099};
+    some.forward = Forward::local;
+    some.mss_clamp = 0;
+    some.backends = {{"10.9.0.100", vip, 0, 100, false}};
+    expected.services = {web, dns, all, some};
     expected.log.level = LogLevel::debug;
     EXPECT_EQ(config, expected);
 }
@@ -162,6 +188,11 @@ TEST(Config, DefaultsOfTheSchemaAreThoseOfTheTypes) {
     EXPECT_EQ(service.protocol, plain.protocol);
     EXPECT_EQ(service.affinity, plain.affinity);
     EXPECT_EQ(service.unknown, plain.unknown);
+    EXPECT_EQ(service.forward, plain.forward);
+    EXPECT_EQ(service.on_empty, plain.on_empty);
+    EXPECT_EQ(service.mss_clamp, plain.mss_clamp);
+    EXPECT_EQ(service.copy_dscp, plain.copy_dscp);
+    EXPECT_EQ(service.gue_port, plain.gue_port);
     EXPECT_EQ(service.ring_size, plain.ring_size);
     EXPECT_EQ(service.limits, (SessionLimits{Seconds(60), Seconds(3600), Seconds(60)}));
     EXPECT_EQ(service.backends.at(0).weight, BackendConfig{}.weight);
@@ -229,7 +260,8 @@ TEST(Config, EveryKeyRefusesADate) {
             if (table.path.starts_with("service."))
                 text += (table.repeated ? "[[" : "[") + std::string(table.path) +
                         (table.repeated ? "]]\n" : "]\n");
-            if (table.path == "log") text += "[log]\n";
+            if (table.path == "log" || table.path == "defaults")
+                text += "[" + std::string(table.path) + "]\n";
             if (table.path.empty()) text = "";
             const auto line = std::count(text.begin(), text.end(), '\n') + 1;
             text += std::string(key.key) + " = 2020-01-01\n";
@@ -253,31 +285,13 @@ TEST(Config, MissingKeysAreReportedAtTheirTable) {
 }
 
 TEST(Config, WhatComesLaterIsNotUnknown) {
-    expect_errors(
-        with_service("forward = \"gue\"\non_empty = \"reset\"\nflood.mode = \"auto\"\n"
-                     "health.type = \"http\"\n[[service.backend]]\n"
-                     "address = \"10.9.0.21\"\nbackup = true\n[cluster]\n[lists]\n[http]\n"),
-        {"a.toml:10:11: forward: 'gue' is not supported by this version",
-         "a.toml:11:12: on_empty: 'reset' is not supported by this version",
-         "a.toml:12:1: 'flood' in [[service]] is not supported by this version",
-         "a.toml:13:15: type: 'http' is not supported by this version",
-         "a.toml:16:10: backup: true is not supported by this version",
-         "a.toml:17:2: 'cluster' is not supported by this version",
-         "a.toml:18:2: 'lists' is not supported by this version",
-         "a.toml:19:2: 'http' is not supported by this version"});
-    for (const std::string port : {"any", "8000-8099"})
-        expect_errors(node_text + vip_text +
-                          "[[service]]\nname = \"w\"\nvip = \"10.9.0.100\"\nport = \"" + port +
-                          "\"\n" + backend_text,
-                      {"a.toml:9:8: port: '" + port + "' is not supported by this version"});
-}
-
-TEST(Config, BackendPortIsTheServices) {
-    expect_errors(with_service(backend_text + "port = 8080\n"),
-                  {"a.toml:12:8: port: a backend port other than the service's (80) cannot be "
-                   "rewritten yet"});
-    EXPECT_EQ(good(with_service(backend_text + "port = 80\n")).services.at(0).backends.at(0).port,
-              80);
+    expect_errors(with_service("flood.mode = \"auto\"\nhealth.type = \"http\"\n" + backend_text +
+                               "[cluster]\n[lists]\n[http]\n"),
+                  {"a.toml:10:1: 'flood' in [[service]] is not supported by this version",
+                   "a.toml:11:15: type: 'http' is not supported by this version",
+                   "a.toml:14:2: 'cluster' is not supported by this version",
+                   "a.toml:15:2: 'lists' is not supported by this version",
+                   "a.toml:16:2: 'http' is not supported by this version"});
 }
 
 TEST(Config, RangesHold) {
@@ -331,12 +345,12 @@ TEST(Config, NamesAndInterfaces) {
 TEST(Config, DuplicatesNameTheFirstPlace) {
     const std::string service =
         "[[service]]\nname = \"web\"\nvip = \"10.9.0.100\"\nport = 80\n" + backend_text;
-    expect_errors(
-        node_text + vip_text + vip_text + service + service + backend_text,
-        {"a.toml:7:11: VIP 10.9.0.100 is there already at a.toml:4",
-         "a.toml:16:8: a service named 'web' is there already at a.toml:10",
-         "a.toml:18:8: a service on 10.9.0.100 port 80 tcp is there already at a.toml:12",
-         "a.toml:22:11: backend 10.9.0.21 of this service is there already at a.toml:20"});
+    expect_errors(node_text + vip_text + vip_text + service + service + backend_text,
+                  {"a.toml:7:11: VIP 10.9.0.100 is there already at a.toml:4",
+                   "a.toml:16:8: a service named 'web' is there already at a.toml:10",
+                   "a.toml:18:8: a service on 10.9.0.100 port 80 tcp is there already at a.toml:12",
+                   "a.toml:22:11: backend 10.9.0.21 port 80 of this service is there already at "
+                   "a.toml:20"});
     expect_errors(with_service(backend_text + "name = \"x\"\n[[service.backend]]\nname = \"x\"\n"
                                               "address = \"10.9.0.22\"\n"),
                   {"a.toml:14:8: a backend of this service named 'x' is there already at "
@@ -372,12 +386,14 @@ TEST(Config, AddressesFit) {
     };
     backend_error("224.0.0.1",
                   "224.0.0.1 is a multicast or broadcast address and can be no backend");
-    backend_error("10.9.0.100", "10.9.0.100 is a VIP and can be no backend");
+    backend_error("10.9.0.100",
+                  "10.9.0.100 is a VIP and can be no backend: packets would loop (forward = "
+                  "\"local\" delivers to this host)");
     backend_error("10.9.0.21/24",
                   "address: expected an IPv4 or IPv6 address, found the string '10.9.0.21/24'");
     backend_error("2001:db8::1",
-                  "2001:db8::1 is of another IP version than the VIP 10.9.0.100; packets are "
-                  "forwarded unchanged");
+                  "2001:db8::1 is of another IP version than the VIP 10.9.0.100: with forward = "
+                  "\"l2\" packets go as they are (\"ipip\" and \"gue\" can)");
 }
 
 TEST(Config, ServiceNeedsItsVipAndABackend) {
@@ -469,13 +485,15 @@ TEST(Config, KeySetInTwoFilesNamesBoth) {
 }
 
 TEST(Config, SyntaxErrorDoesNotHideOtherFiles) {
-    EXPECT_EQ(errors_text(parse_config(
-                  {{"a.toml", "[node\n"},
-                   {"b.toml", "[[service]]\nname = \"web\"\nvip = \"10.9.0.100\"\nport = 0\n" +
-                                  backend_text}},
-                  "host")),
-              "a.toml:1:6: Error while parsing table header: expected ']', saw '\\n'\n"
-              "b.toml:4:8: port: expected an integer from 1 to 65535, found the integer 0\n")
+    EXPECT_EQ(
+        errors_text(parse_config(
+            {{"a.toml", "[node\n"},
+             {"b.toml",
+              "[[service]]\nname = \"web\"\nvip = \"10.9.0.100\"\nport = 0\n" + backend_text}},
+            "host")),
+        "a.toml:1:6: Error while parsing table header: expected ']', saw '\\n'\n"
+        "b.toml:4:8: port: expected a port from 1 to 65535, a range such as \"8000-8099\", or "
+        "\"any\", found the integer 0\n")
         << "nothing is said to be missing that the broken file may hold";
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <random>
 #include <set>
 #include <string>
@@ -19,24 +20,24 @@ Address v4(unsigned a, unsigned b) {
 }
 
 NextHop hop(unsigned n) {
-    return {Mac::from_word(0x0200'0000'0000u + n), 3};
+    return {Mac::from_word(0x0200'0000'0000u + n), 3, 0, Mac::from_word(9), 1500};
 }
 
 DesiredBackend backend(unsigned n, std::uint32_t weight = 100) {
-    return {{v4(n >> 8, n & 255), 80}, weight, true, hop(n)};
+    return {{v4(n >> 8, n & 255), 80}, weight, true, false, hop(n), {}};
 }
 
 DesiredService service(std::uint16_t port, std::vector<DesiredBackend> backends) {
     DesiredService one;
-    one.key = {v4(255, 1), port, Protocol::tcp};
-    one.limits = {Seconds(60), Seconds(3600), Seconds(60)};
+    one.key = {v4(255, 1), {port, port}, Protocol::tcp};
+    one.options.limits = {Seconds(60), Seconds(3600), Seconds(60)};
     one.ring_size = 101;
     one.backends = std::move(backends);
     return one;
 }
 
 Desired desired(std::vector<DesiredService> services) {
-    return {{v4(255, 1)}, std::move(services)};
+    return {{{v4(255, 1)}}, std::move(services)};
 }
 
 Plan planned(const Tables& now, const Desired& want) {
@@ -58,12 +59,15 @@ std::vector<W> writes_of(const Plan& p) {
 class Machine {
 public:
     void operator()(const SetVip& w) {
-        ASSERT_FALSE(vips.contains(w.id)) << "VIP id given twice";
         ASSERT_GE(w.id, 1);
-        vips[w.id] = w.address;
+        if (const auto stands = vips.find(w.id); stands != vips.end()) {
+            ASSERT_EQ(stands->second.address, w.vip.address) << "VIP id given twice";
+            ASSERT_NE(stands->second.held, w.vip.held) << "a write for nothing";
+        }
+        vips[w.id] = w.vip;
     }
     void operator()(const RemoveVip& w) {
-        ASSERT_EQ(vips.at(w.id), w.address);
+        ASSERT_EQ(vips.at(w.id).address, w.address);
         for (const auto& [key, slot] : published)
             ASSERT_NE(key.vip, w.address);
         vips.erase(w.id);
@@ -78,8 +82,8 @@ public:
     void operator()(const PublishService& w) {
         ASSERT_FALSE(published.contains(w.key));
         ASSERT_EQ(services.at(w.slot).key, w.key);
-        const bool vip_stands = std::any_of(vips.begin(), vips.end(),
-                                            [&](const auto& v) { return v.second == w.key.vip; });
+        const bool vip_stands = std::any_of(
+            vips.begin(), vips.end(), [&](const auto& v) { return v.second.address == w.key.vip; });
         ASSERT_TRUE(vip_stands);
         published[w.key] = w.slot;
     }
@@ -159,7 +163,7 @@ public:
     std::map<std::uint16_t, TableBackend> backends;
     std::map<std::uint16_t, Ring> rings;
     std::map<std::uint16_t, std::set<std::uint16_t>> leads_to;  // what is in a ring
-    std::map<std::uint16_t, Address> vips;
+    std::map<std::uint16_t, TableVip> vips;
     std::map<ServiceKey, std::uint16_t> published;
     std::map<std::uint16_t, unsigned> generations;
 };
@@ -171,9 +175,9 @@ void expect_serves(const Tables& tables, const Desired& want) {
         const auto found = std::find_if(tables.services.begin(), tables.services.end(),
                                         [&](const auto& s) { return s.second.key == service.key; });
         ASSERT_NE(found, tables.services.end());
-        EXPECT_EQ(found->second.limits, service.limits);
-        EXPECT_EQ(found->second.unknown, service.unknown);
+        EXPECT_EQ(found->second.options, service.options);
         std::vector<RingMember> members;
+        std::vector<RingMember> backups;
         for (const DesiredBackend& backend : service.backends) {
             ++backends;
             const auto entry =
@@ -183,14 +187,32 @@ void expect_serves(const Tables& tables, const Desired& want) {
             ASSERT_NE(entry, tables.backends.end());
             EXPECT_EQ(entry->second.up, backend.up);
             EXPECT_EQ(entry->second.next_hop, backend.next_hop);
-            if (backend.up && backend.next_hop)
-                members.push_back({backend.key, backend.weight, entry->first});
+            EXPECT_EQ(entry->second.delivery, backend.delivery);
+            if (backend.up && backend.next_hop && backend.weight > 0)
+                (backend.backup ? backups : members)
+                    .push_back({backend.key, backend.weight, entry->first});
         }
         const auto ring = tables.rings.find(found->first);
         EXPECT_EQ(ring == tables.rings.end() ? Ring{} : ring->second,
-                  build_ring(members, service.ring_size));
+                  build_ring(members.empty() ? backups : members, service.ring_size));
     }
     EXPECT_EQ(tables.backends.size(), backends);
+    ASSERT_EQ(tables.vips.size(), want.vips.size());
+    for (const DesiredVip& vip : want.vips)
+        EXPECT_TRUE(std::any_of(tables.vips.begin(), tables.vips.end(), [&](const auto& v) {
+            return v.second == TableVip{vip.address, vip.held};
+        }));
+}
+
+// Now and then another way, as when the file changes it.
+Delivery random_delivery(unsigned n) {
+    Delivery delivery;
+    delivery.forward = std::array{Forward::l2, Forward::ipip, Forward::gue, Forward::local}[n % 4];
+    if (n % 3 == 0) delivery.rewrite_port = 8080;
+    if (delivery.forward == Forward::gue) delivery.gue_port = 6080;
+    if (n % 4 == 1 || n % 4 == 2) delivery.tunnel_source = v4(200, n & 7);
+    delivery.entropy_bits = static_cast<std::uint8_t>(n % 5);
+    return delivery;
 }
 
 Desired random_desired(std::mt19937& random, unsigned max_services, unsigned max_backends) {
@@ -198,15 +220,22 @@ Desired random_desired(std::mt19937& random, unsigned max_services, unsigned max
     Desired want;
     for (unsigned v = 1; v <= 4; ++v)
         if (below(3) != 0)
-            want.vips.push_back(v == 4 ? Address::parse("2001:db8::4").value() : v4(255, v));
+            want.vips.push_back(
+                {v == 4 ? Address::parse("2001:db8::4").value() : v4(255, v), below(4) != 0});
     if (want.vips.empty()) return want;
     std::set<ServiceKey> keys;
     for (unsigned s = below(max_services + 1); s > 0; --s) {
         DesiredService one = service(static_cast<std::uint16_t>(80 + below(4)), {});
-        one.key.vip = want.vips[below(static_cast<unsigned>(want.vips.size()))];
+        one.key.vip = want.vips[below(static_cast<unsigned>(want.vips.size()))].address;
+        if (below(4) == 0) one.key.ports = {8000, static_cast<std::uint16_t>(8000 + below(3))};
+        if (below(8) == 0) one.key.ports = {0, 65535};
         one.key.protocol = below(2) != 0 ? Protocol::udp : Protocol::tcp;
-        one.limits.established = Seconds(60 * (1 + below(2)));
-        one.unknown = below(4) == 0 ? Unknown::drop : Unknown::rehash;
+        one.options.limits.established = Seconds(60 * (1 + below(2)));
+        one.options.unknown = below(4) == 0 ? Unknown::drop : Unknown::rehash;
+        one.options.on_empty = below(4) == 0 ? OnEmpty::reset : OnEmpty::drop;
+        one.options.mss_clamp = below(4) == 0 ? 1400 : 0;
+        one.options.copy_dscp = below(4) != 0;
+        const unsigned way = below(8);
         if (!keys.insert(one.key).second) continue;
         std::set<unsigned> chosen;
         for (unsigned b = below(max_backends + 1); b > 0; --b) {
@@ -216,6 +245,8 @@ Desired random_desired(std::mt19937& random, unsigned max_services, unsigned max
             entry.up = below(5) != 0;
             if (below(6) == 0) entry.next_hop.reset();
             if (below(6) == 0) entry.next_hop = hop(1000 + n);
+            entry.backup = below(4) == 0;
+            if (way < 4) entry.delivery = random_delivery(way + below(2) * 4);
             one.backends.push_back(entry);
         }
         want.services.push_back(std::move(one));
@@ -380,6 +411,72 @@ TEST(Plan, NewMacIsOneBackend) {
     EXPECT_EQ(std::get<SetBackend>(p.writes[0]).backend.next_hop, hop(77));
 }
 
+TEST(Plan, AnotherWayIsWrittenInPlace) {
+    const Tables now = planned({}, desired({service(80, {backend(1), backend(2)})})).after;
+    Desired want = desired({service(80, {backend(1), backend(2)})});
+    want.services[0].backends[1].delivery.forward = Forward::ipip;
+    want.services[0].options.mss_clamp = 1400;
+    const Plan p = planned(now, want);
+    ASSERT_EQ(p.writes.size(), 2u);
+    EXPECT_FALSE(std::get<SetService>(p.writes[0]).fresh);
+    EXPECT_FALSE(std::get<SetBackend>(p.writes[1]).fresh);
+    EXPECT_EQ(p.after.backends.at(2).delivery.forward, Forward::ipip);
+    EXPECT_EQ(p.after.backends.at(2).generation, now.backends.at(2).generation)
+        << "its sessions stay its own";
+}
+
+TEST(Plan, ALocalBackendServesWithAnEmptyNextHop) {
+    DesiredBackend local = backend(1);
+    local.next_hop = NextHop{{}, 0, 0, {}, 0};
+    local.delivery.forward = Forward::local;
+    const Plan p = planned({}, desired({service(80, {local})}));
+    EXPECT_EQ(p.after.rings.at(0), Ring(101, 1));
+}
+
+TEST(Plan, ABackupServesWhenNobodyElseCan) {
+    DesiredBackend backup = backend(3);
+    backup.backup = true;
+    const auto in_ring = [](const Plan& p) {
+        const Ring& ring = p.after.rings.at(0);
+        return std::set<std::uint16_t>(ring.begin(), ring.end());
+    };
+    const Plan usual = planned({}, desired({service(80, {backend(1), backend(2), backup})}));
+    EXPECT_EQ(in_ring(usual), (std::set<std::uint16_t>{1, 2}));
+    EXPECT_TRUE(usual.after.backends.at(3).up) << "it stands ready";
+
+    DesiredBackend down = backend(2);
+    down.up = false;
+    const Plan alone = planned(usual.after, desired({service(80, {backend(1, 0), down, backup})}));
+    EXPECT_EQ(in_ring(alone), (std::set<std::uint16_t>{3})) << "drained and down take no flows";
+    const Plan back =
+        planned(alone.after, desired({service(80, {backend(1, 0), backend(2), backup})}));
+    EXPECT_EQ(in_ring(back), (std::set<std::uint16_t>{2}));
+    EXPECT_TRUE(back.after.backends.at(3).up) << "what it has, it keeps";
+    const Plan only = planned({}, desired({service(80, {backup})}));
+    EXPECT_EQ(in_ring(only), (std::set<std::uint16_t>{1}));
+}
+
+TEST(Plan, AVipThatIsTakenOrLostIsOneWrite) {
+    Desired want = desired({service(80, {backend(1)})});
+    const Tables now = planned({}, want).after;
+    EXPECT_TRUE(now.vips.at(1).held);
+    want.vips[0].held = false;
+    const Plan p = planned(now, want);
+    ASSERT_EQ(p.writes.size(), 1u);
+    EXPECT_EQ(p.writes[0], Write(SetVip{1, {v4(255, 1), false}}));
+    EXPECT_FALSE(p.after.vips.at(1).held);
+}
+
+TEST(Plan, ARangeOfOtherEndsIsAnotherService) {
+    Desired want = desired({service(80, {backend(1)})});
+    want.services[0].key.ports = {8000, 8099};
+    const Tables now = planned({}, want).after;
+    want.services[0].key.ports.last = 8100;
+    const Plan p = planned(now, want);
+    EXPECT_EQ(writes_of<WithdrawService>(p).at(0).key.ports, (PortRange{8000, 8099}));
+    EXPECT_EQ(writes_of<PublishService>(p).at(0).key.ports, (PortRange{8000, 8100}));
+}
+
 TEST(Plan, ReplacedBackendStandsBeforeTheOldOneGoes) {
     const Tables now = planned({}, desired({service(80, {backend(1)})})).after;
     const Plan p = planned(now, desired({service(80, {backend(2)})}));
@@ -432,7 +529,7 @@ TEST(Plan, SameKeyTwiceCountsOnce) {
 TEST(Plan, WhatBelongsToNoServiceIsTakenAway) {
     Tables now;
     now.rings[4] = Ring(101, 9);
-    now.backends[9] = {4, backend(1).key, 3, true, hop(1)};
+    now.backends[9] = {4, backend(1).key, 3, true, hop(1), {}};
     const Plan p = planned(now, {});
     ASSERT_EQ(p.writes.size(), 2u);
     EXPECT_EQ(p.writes[0], Write(SetRing{4, {}}));
@@ -473,7 +570,7 @@ TEST(Plan, LimitsAreNamed) {
 
     Desired vips;
     for (unsigned n = 0; n <= BSC_MAX_VIPS; ++n)
-        vips.vips.push_back(v4(n >> 8, n & 255));
+        vips.vips.push_back({v4(n >> 8, n & 255)});
     EXPECT_EQ(plan({}, vips).error().text(), "257 VIPs, more than the 256 of the data plane");
     vips.vips.pop_back();
     EXPECT_TRUE(plan({}, vips));
@@ -491,14 +588,14 @@ TEST(Plan, FullServicesAndVipsAreReplacedWhole) {
     Desired before;
     Desired after;
     for (unsigned n = 0; n < BSC_MAX_VIPS; ++n) {
-        before.vips.push_back(v4(1, n));
-        after.vips.push_back(v4(2, n));
+        before.vips.push_back({v4(1, n)});
+        after.vips.push_back({v4(2, n)});
     }
     for (unsigned n = 0; n < BSC_MAX_SERVICES; ++n) {
         before.services.push_back(service(static_cast<std::uint16_t>(n + 1), {}));
-        before.services.back().key.vip = before.vips[n % BSC_MAX_VIPS];
+        before.services.back().key.vip = before.vips[n % BSC_MAX_VIPS].address;
         after.services.push_back(before.services.back());
-        after.services.back().key.vip = after.vips[n % BSC_MAX_VIPS];
+        after.services.back().key.vip = after.vips[n % BSC_MAX_VIPS].address;
     }
     Machine machine;
     const Plan first = planned({}, before);
@@ -507,9 +604,12 @@ TEST(Plan, FullServicesAndVipsAreReplacedWhole) {
 }
 
 TEST(Keys, PrintAsTheOperatorWritesThem) {
-    EXPECT_EQ((ServiceKey{v4(0, 100), 80, Protocol::tcp}).to_string(), "10.9.0.100:80/tcp");
-    EXPECT_EQ((ServiceKey{Address::parse("2001:db8::1").value(), 53, Protocol::udp}).to_string(),
-              "[2001:db8::1]:53/udp");
+    EXPECT_EQ((ServiceKey{v4(0, 100), {80, 80}, Protocol::tcp}).to_string(), "10.9.0.100:80/tcp");
+    EXPECT_EQ((ServiceKey{Address::parse("2001:db8::1").value(), {8000, 8099}, Protocol::udp})
+                  .to_string(),
+              "[2001:db8::1]:8000-8099/udp");
+    EXPECT_EQ((ServiceKey{v4(0, 100), {0, 65535}, Protocol::tcp}).to_string(),
+              "10.9.0.100:any/tcp");
     EXPECT_EQ((BackendKey{v4(0, 21), 8080}).to_string(), "10.9.0.21:8080");
 }
 

@@ -42,7 +42,7 @@ TEST(ConfigDiff, Backends) {
 
 TEST(ConfigDiff, Services) {
     auto other = base();
-    other.services[0].port = 8080;
+    other.services[0].ports = {8080, 8080};
     EXPECT_EQ(describe_changes(base(), other),
               Lines{"service web: 10.9.0.100:80/tcp -> 10.9.0.100:8080/tcp"});
     other = base();
@@ -63,6 +63,26 @@ TEST(ConfigDiff, EachSettingOfAService) {
     EXPECT_EQ(changed([](auto& s) { s.affinity = model::Affinity::source; }), line);
     EXPECT_EQ(changed([](auto& s) { s.unknown = model::Unknown::drop; }), line);
     EXPECT_EQ(changed([](auto& s) { s.ring_size = 101; }), line);
+    EXPECT_EQ(changed([](auto& s) { s.on_empty = model::OnEmpty::reset; }), line);
+    EXPECT_EQ(changed([](auto& s) { s.mss_clamp = 1400; }), line);
+    EXPECT_EQ(changed([](auto& s) { s.copy_dscp = false; }), line);
+    EXPECT_EQ(changed([](auto& s) { s.gue_port = 6081; }), line);
+    EXPECT_EQ(changed([](auto& s) { s.forward = model::Forward::gue; }),
+              Lines{"forward of service web: l2 -> gue"});
+    EXPECT_EQ(changed([](auto& s) {
+                  s.ports = {8000, 8099};
+              }),
+              Lines{"service web: 10.9.0.100:80/tcp -> 10.9.0.100:8000-8099/tcp"});
+    EXPECT_EQ(changed([](auto& s) { s.backends[1].backup = true; }),
+              Lines{"backend web/web2 is now a backup"});
+}
+
+TEST(ConfigDiff, TunnelSources) {
+    auto other = base();
+    other.node.tunnel_source_v4 = model::TunnelSource{Address::parse("198.18.0.0").value(), 16};
+    other.node.tunnel_source_v6 = model::TunnelSource{Address::parse("2001:db8::").value(), 96};
+    EXPECT_EQ(describe_changes(base(), other), (Lines{"tunnel source for IPv4 backends changed",
+                                                      "tunnel source for IPv6 backends changed"}));
 }
 
 TEST(ConfigDiff, InterfacesVipsLogAndName) {
@@ -80,10 +100,10 @@ TEST(ConfigDiff, InterfacesVipsLogAndName) {
 TEST(ConfigDiff, ALongListIsCut) {
     auto other = base();
     for (int i = 0; i < 98; ++i)
-        other.services[0].backends.push_back({"b" + std::to_string(i), {}, 80, 100});
+        other.services[0].backends.push_back({"b" + std::to_string(i), {}, 80});
     EXPECT_EQ(describe_changes(base(), other).size(), 98);
     for (int i = 98; i < 150; ++i)
-        other.services[0].backends.push_back({"b" + std::to_string(i), {}, 80, 100});
+        other.services[0].backends.push_back({"b" + std::to_string(i), {}, 80});
     const auto lines = describe_changes(base(), other);
     ASSERT_EQ(lines.size(), 101);
     EXPECT_EQ(lines[99], "backend web/b99 added");

@@ -37,6 +37,15 @@ TEST_F(Links, FindTellsAllOfIt) {
     EXPECT_FALSE(find_link(*requests_, "lo")->ethernet);
 }
 
+TEST_F(Links, WhetherTagsAreTakenOffIsToldByTheDriver) {
+    run("ethtool -K eth0 rxvlan on");
+    EXPECT_EQ(strips_vlan_tags("eth0"), true);
+    run("ethtool -K eth0 rxvlan off");
+    EXPECT_EQ(strips_vlan_tags("eth0"), false);
+    EXPECT_EQ(strips_vlan_tags("eth9"), std::nullopt);
+    EXPECT_TRUE(bond_parts(*requests_, if_nametoindex("eth0")).empty());
+}
+
 TEST_F(Links, AnUnknownNameIsAnErrorWithItsPlace) {
     EXPECT_EQ(find_link(*requests_, "eth9").error().text(), "interface eth9: No such device");
     EXPECT_EQ(find_link(*requests_, "a-name-that-is-too-long").error().text(),

@@ -135,16 +135,15 @@ TEST_F(Neighbours, AFlushOfTheTableIsNoFailure) {
 }
 
 TEST_F(Neighbours, WhatCannotBeANextHopHasItsReason) {
-    run("ip route add 192.0.2.0/24 via 10.9.0.2");
-    run("ip -6 route add 2001:db8:1::/64 via 2001:db8::2");
-    run("ip route add 192.0.3.0/24 via inet6 2001:db8::2 dev eth0");
+    run("ip link add tun0 type tun 2>/dev/null || ip tuntap add tun0 mode tun");
+    run("ip link set tun0 up");
+    run("ip route add 192.0.2.0/24 dev tun0");
+    run("ip route add 192.0.3.0/24 via 10.9.0.77");
     run("ip route add unreachable 192.0.4.0/24");
     run("ip route add blackhole 192.0.5.0/24");
     const std::map<Address, std::string> wanted{
-        {ip("192.0.2.7"), "behind the gateway 10.9.0.2: l2 needs a backend on the same network"},
-        {ip("2001:db8:1::7"),
-         "behind the gateway 2001:db8::2: l2 needs a backend on the same network"},
-        {ip("192.0.3.7"), "behind the gateway 2001:db8::2: l2 needs a backend on the same network"},
+        {ip("192.0.2.7"), "tun0 has no Ethernet addresses: frames cannot be sent by it"},
+        {ip("192.0.3.7"), "gateway 10.9.0.77: no answer to ARP on eth0"},
         {ip("192.0.4.7"), "unreachable by a route"},
         {ip("192.0.5.7"), "a blackhole route"},
         {ip("10.9.0.1"), "is an address of this host itself"},
@@ -161,7 +160,132 @@ TEST_F(Neighbours, WhatCannotBeANextHopHasItsReason) {
     for (const auto& [address, reason] : wanted) {
         EXPECT_EQ(reported_[address].reason, reason) << address.to_string();
         EXPECT_EQ(reported_[address].next_hop, std::nullopt);
+        EXPECT_EQ(reported_[address].local, reason == "is an address of this host itself");
     }
+}
+
+TEST_F(Neighbours, WithoutArpNobodyIsResolved) {
+    run("ip link set eth0 arp off");
+    watch({peer4_});
+    EXPECT_TRUE(run_until_reason(peer4_, "eth0 resolves no MAC addresses"));
+}
+
+TEST_F(Neighbours, TellTheWholeWay) {
+    run("ip addr add 10.9.0.5/24 dev eth0");
+    run("ip route add 192.0.2.0/24 dev eth0 src 10.9.0.5 mtu 1400");
+    there([] { run("ip addr add 192.0.2.7/32 dev eth1"); });
+    watch({peer4_, peer6_, ip("192.0.2.7")});
+    ASSERT_TRUE(run_until_resolved(peer4_, mac_there));
+    ASSERT_TRUE(run_until_resolved(peer6_, mac_there));
+    ASSERT_TRUE(run_until_resolved(ip("192.0.2.7"), mac_there));
+    EXPECT_EQ(reported_[peer4_].next_hop->mtu, 1500);
+    EXPECT_EQ(reported_[peer4_].next_hop->vlan, 0);
+    EXPECT_EQ(reported_[peer4_].next_hop->source_mac.to_string(), mac_here);
+    EXPECT_EQ(reported_[peer4_].source, ip("10.9.0.1"));
+    EXPECT_EQ(reported_[peer6_].source, ip("2001:db8::1"));
+    EXPECT_EQ(reported_[peer4_].via, std::nullopt);
+    EXPECT_EQ(reported_[ip("192.0.2.7")].next_hop->mtu, 1400);
+    EXPECT_EQ(reported_[ip("192.0.2.7")].source, ip("10.9.0.5"));
+}
+
+TEST_F(Neighbours, BehindAGatewayItsMacIsTheNextHop) {
+    run("ip route add 192.0.2.0/24 via 10.9.0.2");
+    run("ip -6 route add 2001:db8:1::/64 via 2001:db8::2 mtu 1400");
+    run("ip route add 192.0.3.0/24 via inet6 2001:db8::2 dev eth0");
+    const Address far4 = ip("192.0.2.7");
+    const Address far6 = ip("2001:db8:1::7");
+    const Address mixed = ip("192.0.3.7");
+    watch({far4, far6, mixed});
+    for (const Address& target : {far4, far6, mixed}) {
+        ASSERT_TRUE(run_until_resolved(target, mac_there)) << target.to_string();
+    }
+    EXPECT_EQ(reported_[far4].via, peer4_);
+    EXPECT_EQ(reported_[far6].via, peer6_);
+    EXPECT_EQ(reported_[mixed].via, peer6_);
+    EXPECT_EQ(reported_[mixed].source, ip("10.9.0.1"));
+    EXPECT_EQ(reported_[far6].next_hop->mtu, 1400);
+    // The gateway is watched as a neighbour is.
+    there([] {
+        write("/proc/sys/net/ipv4/conf/eth1/arp_notify", "0");
+        run("ip link set eth1 address 02:00:00:00:00:0c");
+    });
+    EXPECT_TRUE(run_until_resolved(far4, "02:00:00:00:00:0c"));
+    EXPECT_TRUE(run_until_resolved(mixed, "02:00:00:00:00:0c"));
+    there([] { run("ip addr del 10.9.0.2/24 dev eth1"); });
+    EXPECT_TRUE(run_until_reason(far4, "gateway 10.9.0.2: no answer to ARP on eth0"));
+}
+
+TEST_F(Neighbours, AChangedGatewayIsFollowed) {
+    NeighbourTiming timing;
+    timing.refresh = std::chrono::hours(1);  // so that only the event can be the cause
+    timing.settle = milliseconds(20);
+    there([] {
+        run("ip link add eth2 address 02:00:00:00:00:0d link eth1 type macvlan");
+        run("ip addr add 10.9.0.3/24 dev eth2");
+        run("ip link set eth2 up");
+        // Only the owner of an address answers for it.
+        for (const char* name : {"all", "eth1", "eth2"})
+            write(std::string("/proc/sys/net/ipv4/conf/") + name + "/arp_ignore", "1");
+    });
+    run("ip route add 192.0.2.0/24 via 10.9.0.2");
+    const Address far = ip("192.0.2.7");
+    watch({far}, timing);
+    ASSERT_TRUE(run_until_resolved(far, mac_there));
+    run("ip route change 192.0.2.0/24 via 10.9.0.3");
+    ASSERT_TRUE(run_until_resolved(far, "02:00:00:00:00:0d"));
+    EXPECT_EQ(reported_[far].via, ip("10.9.0.3"));
+}
+
+TEST_F(Neighbours, AChangedMtuIsReported) {
+    NeighbourTiming timing;
+    timing.refresh = std::chrono::hours(1);
+    timing.settle = milliseconds(20);
+    run("ip route add 192.0.2.0/24 via 10.9.0.2 mtu 1400");
+    const Address far = ip("192.0.2.7");
+    watch({peer4_, far}, timing);
+    const auto mtu_of = [&](const Address& target) {
+        const auto& hop = reported_[target].next_hop;
+        return hop ? hop->mtu : 0;
+    };
+    ASSERT_TRUE(run_until([&] { return mtu_of(peer4_) == 1500 && mtu_of(far) == 1400; }));
+    run("ip link set eth0 mtu 1450");
+    ASSERT_TRUE(run_until([&] { return mtu_of(peer4_) == 1450; }));
+    run("ip link set eth0 mtu 1300");
+    ASSERT_TRUE(run_until([&] { return mtu_of(peer4_) == 1300 && mtu_of(far) == 1300; }));
+    run("ip link set eth0 mtu 1500");
+    ASSERT_TRUE(run_until([&] { return mtu_of(far) == 1400; }));
+    run("ip route change 192.0.2.0/24 via 10.9.0.2 mtu 1350");
+    ASSERT_TRUE(run_until([&] { return mtu_of(far) == 1350; }));
+}
+
+TEST_F(Neighbours, AChangedMacOfOurOwnIsReported) {
+    watch({peer4_});
+    ASSERT_TRUE(run_until_resolved(peer4_, mac_there));
+    run("ip link set eth0 address 02:00:00:00:00:1a");
+    EXPECT_TRUE(run_until([&] {
+        const auto& hop = reported_[peer4_].next_hop;
+        return hop && hop->source_mac.to_string() == "02:00:00:00:00:1a";
+    }));
+}
+
+TEST_F(Neighbours, ManyBehindOneGatewayAreOneNeighbour) {
+    std::vector<Address> targets;
+    for (std::uint8_t i = 1; i <= 100; ++i)
+        targets.push_back(Address::v4({192, 0, 2, i}));
+    run("ip route add 192.0.2.0/24 via 10.9.0.2");
+    NeighbourTiming timing;
+    timing.tick = milliseconds(10);
+    timing.refresh = std::chrono::hours(1);
+    watch(targets, timing);
+    ASSERT_TRUE(run_until([&] { return reported_.size() == targets.size(); }));
+    for (const Address& target : targets)
+        EXPECT_TRUE(reported_[target].next_hop) << target.to_string();
+    EXPECT_LE(watch_->counters().asks, 5);
+    // The last one that needs it takes it along.
+    watch_->set_targets({targets.front()});
+    run("ip neigh replace 10.9.0.2 lladdr 02:00:00:00:00:61 dev eth0");
+    EXPECT_TRUE(run_until_resolved(targets.front(), "02:00:00:00:00:61"));
+    EXPECT_FALSE(reported_[targets.back()].next_hop->mac.to_string() == "02:00:00:00:00:61");
 }
 
 TEST_F(Neighbours, FollowTheRoutes) {
@@ -240,7 +364,7 @@ TEST_F(Neighbours, ManyAreAskedInBatches) {
     std::vector<Address> targets;
     for (std::uint8_t i = 1; i <= 100; ++i)
         targets.push_back(Address::v4({192, 0, 2, i}));
-    run("ip route add 192.0.2.0/24 via 10.9.0.2");
+    run("ip route add unreachable 192.0.2.0/24");
     NeighbourTiming timing;
     timing.batch = 10;
     timing.tick = milliseconds(10);

@@ -68,6 +68,21 @@ TEST_F(Words, WhatIsTakenBackIsGone) {
     EXPECT_EQ(words.size(), 1);
 }
 
+TEST_F(Words, DisabledOutlivesTheProcessAndIsDrainedToOlderOnes) {
+    OperatorWord word;
+    word.disabled = true;
+    word.unix_seconds = 1;
+    ASSERT_TRUE(load().set({"web", "web1"}, word));
+    EXPECT_EQ(*load().find({"web", "web1"}), word);
+    EXPECT_NE(text().find("\"drained\": true"), std::string::npos) << text();
+}
+
+TEST_F(Words, AFileOfBeforeIsRead) {
+    std::ofstream(file()) << R"({"version": 1, "words": [{"service": "web", "backend": "web1",
+                                 "drained": true, "said": 7}]})";
+    EXPECT_EQ(*load().find({"web", "web1"}), (OperatorWord{true, std::nullopt, 7}));
+}
+
 TEST_F(Words, WhatCannotBeKeptDoesNotCount) {
     auto words = load();
     ASSERT_TRUE(words.set({"web", "web1"}, {true, std::nullopt, 1}));
@@ -92,7 +107,9 @@ TEST_F(Words, WhatIsNotAsWrittenIsRefused) {
          {"", "[]", "null", "{}", R"({"version": 1})", R"({"version": 2, "words": []})",
           R"({"version": 1, "words": [{}]})", R"({"version": 1, "words": [5]})",
           R"({"version": 1, "words": [{"service": 5, "backend": "b", "drained": true,
-              "said": 1}]})"})
+              "said": 1}]})",
+          R"({"version": 1, "words": [{"service": "s", "backend": "b", "drained": true,
+              "said": 1, "disabled": "yes"}]})"})
         EXPECT_NE(refusal(wrong), "(was taken)") << wrong;
     EXPECT_EQ(refusal(R"({"version": 1, "words": []})"), "(was taken)");
 }

@@ -15,7 +15,8 @@ protected:
     void SetUp() override {
         Namespaces::SetUp();
         if (IsSkipped() || HasFatalFailure()) return;
-        auto opened = VipKeeper::open(io_);
+        auto opened = VipKeeper::open(
+            io_, [this](const Address& vip, bool held) { told_.emplace_back(vip, held); });
         ASSERT_TRUE(opened) << opened.error().text();
         keeper_ = std::move(*opened);
     }
@@ -43,7 +44,20 @@ protected:
 
     const model::VipConfig vip_{ip("10.9.0.100"), "eth0"};
     std::unique_ptr<VipKeeper> keeper_;
+    std::vector<std::pair<Address, bool>> told_;
 };
+
+TEST_F(Keeper, TellsWhatIsHeldAndLost) {
+    ASSERT_TRUE(keeper_->hold(vip_));
+    const std::pair here(vip_.address, true);
+    const std::pair gone(vip_.address, false);
+    EXPECT_EQ(told_, (std::vector{here}));
+    run("ip addr del 10.9.0.100/32 dev eth0");
+    EXPECT_TRUE(run_until([&] { return told_.size() == 3; }));
+    EXPECT_EQ(told_, (std::vector{here, gone, here})) << "it is set again";
+    ASSERT_TRUE(keeper_->release(vip_.address));
+    EXPECT_EQ(told_.back(), gone);
+}
 
 TEST_F(Keeper, AnAddressThatNobodyHasIsFree) {
     EXPECT_TRUE(check_free({vip_, {ip("2001:db8::100"), "eth0"}}));

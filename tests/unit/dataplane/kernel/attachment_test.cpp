@@ -196,6 +196,63 @@ TEST_F(AttachmentTest, SeveralInterfacesHavePortsOfTheirOwn) {
     remove_veth("e1.100");
 }
 
+TEST_F(AttachmentTest, RoutesMayNameItByAnotherIndex) {
+    open();
+    attach("e0");
+    EXPECT_EQ(port(0).route_ifindex, ::if_nametoindex("e0"));
+    ASSERT_TRUE(plane_->attach("e0", XdpMode::automatic, 77));
+    EXPECT_EQ(port(0).route_ifindex, 77U) << "it became a part of a bond";
+    open();
+    EXPECT_EQ(port(0).route_ifindex, 77U);
+    ASSERT_TRUE(plane_->attach("e0", XdpMode::automatic, 77));
+    EXPECT_EQ(port(0).route_ifindex, 77U);
+    EXPECT_EQ(port(0).ifindex, ::if_nametoindex("e0"));
+    attach("e0");
+    EXPECT_EQ(port(0).route_ifindex, ::if_nametoindex("e0"));
+}
+
+TEST_F(AttachmentTest, CapturingCopiesComeAndGo) {
+    make_veth("e1");
+    open();
+    attach("e0");
+    attach("e1");
+    const std::uint32_t live0 = program_on("e0");
+    const std::uint32_t live1 = program_on("e1");
+    ASSERT_TRUE(plane_->set_capturing(true));
+    const std::uint32_t capturing = program_on("e0");
+    EXPECT_NE(capturing, live0);
+    EXPECT_NE(program_on("e1"), live1);
+    ASSERT_TRUE(plane_->set_capturing(true)) << "once more is no error";
+    EXPECT_EQ(program_on("e0"), capturing);
+    EXPECT_EQ(id_of_program(plane_->program_fd()), live0) << "for tests, as ever";
+    make_veth("e2");
+    attach("e2");
+    ASSERT_TRUE(plane_->set_capturing(false));
+    EXPECT_EQ(program_on("e0"), live0);
+    EXPECT_EQ(program_on("e1"), live1);
+    EXPECT_NE(program_on("e2"), 0U);
+
+    ASSERT_TRUE(plane_->set_capturing(true));
+    open();
+    EXPECT_NE(program_on("e0"), 0U) << "left by a process that died";
+    attach("e0");
+    EXPECT_EQ(program_on("e0"), id_of_program(plane_->program_fd()));
+    remove_veth("e1");
+    remove_veth("e2");
+}
+
+TEST_F(AttachmentTest, ATracingCopyIsForAnInterfaceThatCarriesTheProgram) {
+    open();
+    EXPECT_FALSE(plane_->tracing_program("e0"));
+    attach("e0");
+    const auto tracing = plane_->tracing_program("e0");
+    ASSERT_TRUE(tracing) << tracing.error().text();
+    EXPECT_NE(id_of_program(*tracing), program_on("e0"));
+    EXPECT_EQ(*plane_->tracing_program("e0"), *tracing) << "loaded once";
+    EXPECT_GE(plane_->map_fd("notes"), 0);
+    EXPECT_EQ(plane_->map_fd("nothing"), -1);
+}
+
 TEST_F(AttachmentTest, ANewMacReachesThePort) {
     open();
     const Attachment got = attach("e0");
@@ -213,7 +270,7 @@ TEST_F(AttachmentTest, DetachAllLeavesNothingOfOurs) {
     const auto gone = Dataplane::detach_all(options_.bpffs);
     ASSERT_TRUE(gone) << gone.error().text();
     EXPECT_EQ(program_on("e0"), 0U) << "although the process still has it open";
-    EXPECT_FALSE(std::filesystem::exists(options_.bpffs + "/v1"));
+    EXPECT_FALSE(std::filesystem::exists(pin("")));
     EXPECT_TRUE(std::filesystem::exists(options_.bpffs + "/others"));
     EXPECT_TRUE(Dataplane::detach_all(options_.bpffs)) << "a second time is no error";
     EXPECT_TRUE(Dataplane::detach_all(options_.bpffs + "/none"));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "bpf/contract.h"
 #include "dataplane/dataplane.h"
 #include "world.h"
 
@@ -35,7 +36,9 @@ protected:
         EXPECT_TRUE(attached) << attached.error().text();
         return attached ? *attached : dataplane::Attachment{};
     }
-    std::string pin(const std::string& path) const { return options_.bpffs + "/v1/" + path; }
+    std::string pin(const std::string& path) const {
+        return options_.bpffs + "/v" + std::to_string(BSC_LAYOUT_VERSION) + "/" + path;
+    }
 
     dataplane::Options options_{new_bpffs(), 10'000, 5'000, {1, 2}};
     std::unique_ptr<dataplane::Dataplane> plane_;

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plans into real maps and back, whatever happened in between.
 #include <bpf/bpf.h>
+#include <net/if.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -12,6 +16,7 @@
 #include "dataplane/config_memory.h"
 #include "fixture.h"
 #include "model/plan.h"
+#include "model/port_prefix.h"
 
 namespace bascule::test {
 namespace {
@@ -24,36 +29,57 @@ Address address(const std::string& text) {
     return *Address::parse(text);
 }
 
+// By the loopback interface, which every namespace has.
+model::NextHop hop(std::uint32_t ifindex) {
+    return {*Mac::parse("02:11:22:33:44:55"), ifindex, 0, *Mac::parse("02:11:22:33:44:66"), 1500};
+}
+
 model::DesiredBackend backend(const std::string& at, std::uint32_t weight = 100, bool up = true,
                               bool resolved = true) {
     model::DesiredBackend made;
     made.key = {address(at), 80};
     made.weight = weight;
     made.up = up;
-    if (resolved) made.next_hop = {*Mac::parse("02:11:22:33:44:55"), 7};
+    if (resolved) made.next_hop = hop(1);
     return made;
 }
 
 DesiredService service(const std::string& vip, std::uint16_t port,
                        model::Protocol protocol = model::Protocol::tcp) {
     DesiredService made;
-    made.key = {address(vip), port, protocol};
-    made.limits = {model::Seconds(61), model::Seconds(3601), model::Seconds(31)};
+    made.key = {address(vip), {port, port}, protocol};
+    made.options.limits = {model::Seconds(61), model::Seconds(3601), model::Seconds(31)};
     made.ring_size = 251;
     return made;
 }
 
 Desired some_services() {
     Desired desired;
-    desired.vips = {address("10.9.0.100"), address("2001:db8::100"), address("10.9.0.101")};
+    desired.vips = {
+        {address("10.9.0.100")}, {address("2001:db8::100"), false}, {address("10.9.0.101")}};
     DesiredService web = service("10.9.0.100", 80);
     web.backends = {backend("10.9.0.21"), backend("10.9.0.22", 0), backend("10.9.0.23", 100, false),
                     backend("10.9.0.24", 100, true, false)};
-    web.unknown = model::Unknown::drop;
+    web.options.unknown = model::Unknown::drop;
     DesiredService dns = service("2001:db8::100", 53, model::Protocol::udp);
     dns.backends = {backend("2001:db8::21"), backend("2001:db8::22", 50)};
-    dns.affinity = model::Affinity::source;
-    desired.services = {web, dns, service("10.9.0.101", 443)};
+    dns.options.affinity = model::Affinity::source;
+    web.options.on_empty = model::OnEmpty::reset;
+    web.options.mss_clamp = 1400;
+    dns.options.copy_dscp = false;
+    DesiredService range = service("10.9.0.100", 8001);
+    range.key.ports.last = 8099;
+    range.backends = {backend("10.9.0.31"), backend("2001:db8::31"), backend("10.9.0.100")};
+    range.backends[0].next_hop = model::NextHop{*Mac::parse("02:00:00:00:00:07"), 1, 4094,
+                                                *Mac::parse("02:00:00:00:00:08"), 9000};
+    range.backends[0].delivery = {model::Forward::gue, 0, 6080, address("198.18.0.0"), 16};
+    range.backends[1].delivery = {model::Forward::ipip, 8080, 0, address("2001:db8:f::"), 32};
+    range.backends[2].delivery = {model::Forward::local, 65535, 0, {}, 0};
+    range.backends[2].next_hop = model::NextHop{{}, 0, 0, {}, 0};
+    DesiredService inside = service("10.9.0.100", 8001);
+    DesiredService any = service("2001:db8::100", 0, model::Protocol::udp);
+    any.key.ports.last = 65535;
+    desired.services = {web, dns, range, inside, any, service("10.9.0.101", 443)};
     return desired;
 }
 
@@ -63,8 +89,14 @@ Desired other_services() {
     desired.services.pop_back();
     desired.services[0].backends.erase(desired.services[0].backends.begin());
     desired.services[0].backends[0].weight = 10;
-    desired.services[0].limits.established = model::Seconds(5);
-    desired.services[1].key.port = 5353;
+    desired.services[0].options.limits.established = model::Seconds(5);
+    desired.services[0].options.on_empty = model::OnEmpty::drop;
+    desired.services[1].key.ports = {5353, 5353};
+    desired.vips[0].held = false;
+    desired.services[2].backends[0].delivery.forward = model::Forward::ipip;
+    desired.services[2].backends[0].delivery.gue_port = 0;
+    desired.services[2].backends[1].delivery = {};
+    desired.services.erase(desired.services.begin() + 3);
     return desired;
 }
 
@@ -73,7 +105,7 @@ struct Meaning {
     std::map<model::ServiceKey, std::pair<model::TableService, std::map<model::BackendKey, int>>>
         services;
     std::set<std::pair<model::ServiceKey, model::BackendKey>> backends;
-    std::set<Address> vips;
+    std::set<std::pair<Address, bool>> vips;
     bool operator==(const Meaning&) const = default;
 };
 
@@ -89,7 +121,7 @@ Meaning meaning_of(const Tables& tables) {
     for (const auto& [slot, entry] : tables.backends)
         meaning.backends.emplace(tables.services.at(entry.service).key, entry.key);
     for (const auto& [id, vip] : tables.vips)
-        meaning.vips.insert(vip);
+        meaning.vips.emplace(vip.address, vip.held);
     return meaning;
 }
 
@@ -106,25 +138,112 @@ protected:
         ASSERT_TRUE(applied) << applied.error().text();
         ASSERT_EQ(plane_->tables(), plan.after);
     }
-    // Slots that packets can find; each as often as a word leads there.
-    std::multiset<std::uint16_t> published() const {
-        std::multiset<std::uint16_t> slots;
+    // As a packet finds it: its own port, then the prefix lengths of the VIP, longest first.
+    std::optional<model::ServiceKey> found(const std::string& vip, std::uint16_t port,
+                                           model::Protocol protocol = model::Protocol::tcp) const {
+        const Address address = *Address::parse(vip);
+        const auto& vips = plane_->tables().vips;
+        const auto standing = std::find_if(vips.begin(), vips.end(), [&](const auto& entry) {
+            return entry.second.address == address;
+        });
+        const std::uint64_t lengths =
+            vip_state(standing->first) >> (protocol == model::Protocol::udp ? 16U : 0U);
+        for (int length = 16; length >= 0; length--) {
+            if (length < 16 && (lengths >> length & 1) == 0) continue;
+            const auto slot =
+                word_slot(standing->first, address, port, static_cast<unsigned>(length), protocol);
+            if (slot) return plane_->tables().services.at(*slot).key;
+        }
+        return std::nullopt;
+    }
+    std::uint64_t vip_state(std::uint16_t id) const {
+        const int fd = bpf_obj_get(pin("maps/vip_states").c_str());
+        const std::uint32_t key = id;
+        std::uint64_t state = 0;
+        EXPECT_EQ(bpf_map_lookup_elem(fd, &key, &state), 0);
+        ::close(fd);
+        return state;
+    }
+    std::optional<std::uint16_t> word_slot(std::uint16_t id, const Address& vip, unsigned port,
+                                           unsigned length, model::Protocol protocol) const {
+        const std::uint64_t key =
+            bsc_service_key(vip.is_v4() ? vip.v4_wire() : id, bsc_port_code(port, length),
+                            protocol == model::Protocol::udp, !vip.is_v4());
+        const std::uint32_t at = bsc_service_bucket_of(key);
+        bsc_service_bucket bucket{};
+        const int fd = bpf_obj_get(pin("maps/service_words").c_str());
+        EXPECT_EQ(bpf_map_lookup_elem(fd, &at, &bucket), 0);
+        ::close(fd);
+        for (const std::uint64_t word : bucket.word)
+            if ((word & BSC_SERVICE_WORD_KEY_MASK) == key)
+                return static_cast<std::uint16_t>(word >> BSC_SERVICE_WORD_SLOT_SHIFT);
+        return std::nullopt;
+    }
+    // Every word as "key: slot", and nothing twice.
+    std::map<std::uint64_t, std::uint64_t> words() const {
+        std::map<std::uint64_t, std::uint64_t> words;
         const int fd = bpf_obj_get(pin("maps/service_words").c_str());
         for (std::uint32_t i = 0; i < BSC_SERVICE_BUCKETS; i++) {
             bsc_service_bucket bucket{};
             EXPECT_EQ(bpf_map_lookup_elem(fd, &i, &bucket), 0);
-            for (const std::uint64_t word : bucket.word)
-                if (word != 0)
-                    slots.insert(static_cast<std::uint16_t>(word >> BSC_SERVICE_WORD_SLOT_SHIFT));
+            for (const std::uint64_t word : bucket.word) {
+                if (word == 0) continue;
+                EXPECT_TRUE(words
+                                .emplace(word & BSC_SERVICE_WORD_KEY_MASK,
+                                         word >> BSC_SERVICE_WORD_SLOT_SHIFT)
+                                .second);
+            }
         }
         ::close(fd);
-        return slots;
+        return words;
     }
-    std::multiset<std::uint16_t> service_slots() const {
-        std::multiset<std::uint16_t> slots;
-        for (const auto& [slot, entry] : plane_->tables().services)
-            slots.insert(slot);
-        return slots;
+    // The words and lengths that the services in the tables ask for, and no others.
+    void expect_published() const {
+        std::map<std::uint64_t, std::uint64_t> expected;
+        std::map<std::uint16_t, std::uint64_t> states;
+        const auto& tables = plane_->tables();
+        for (const auto& [id, vip] : tables.vips)
+            states[id] = vip.held ? BSC_VIP_HELD : 0;
+        for (const bool single : {false, true})
+            for (const auto& [slot, service] : tables.services) {
+                if (service.key.ports.is_single() != single) continue;
+                const auto vip = std::find_if(
+                    tables.vips.begin(), tables.vips.end(),
+                    [&](const auto& entry) { return entry.second.address == service.key.vip; });
+                const bool udp = service.key.protocol == model::Protocol::udp;
+                const bool v4 = service.key.vip.is_v4();
+                for (const auto& prefix : model::prefixes_of(service.key.ports)) {
+                    expected[bsc_service_key(v4 ? service.key.vip.v4_wire() : vip->first,
+                                             bsc_port_code(prefix.port, prefix.length), udp, !v4)] =
+                        slot;
+                    if (prefix.length < 16)
+                        states[vip->first] |= 1ULL << (prefix.length + (udp ? 16 : 0));
+                }
+            }
+        EXPECT_EQ(words(), expected);
+        for (std::uint16_t id = 0; id < BSC_VIP_STATES; id++)
+            EXPECT_EQ(vip_state(id), states.contains(id) ? states[id] : 0) << "VIP id " << id;
+    }
+    void remove_word(std::uint64_t key) const {
+        const std::uint32_t at = bsc_service_bucket_of(key);
+        bsc_service_bucket bucket{};
+        const int fd = bpf_obj_get(pin("maps/service_words").c_str());
+        ASSERT_EQ(bpf_map_lookup_elem(fd, &at, &bucket), 0);
+        bsc_service_bucket kept{};
+        std::copy_if(std::begin(bucket.word), std::end(bucket.word), std::begin(kept.word),
+                     [&](std::uint64_t word) { return (word & BSC_SERVICE_WORD_KEY_MASK) != key; });
+        ASSERT_EQ(bpf_map_update_elem(fd, &at, &kept, BPF_ANY), 0);
+        ::close(fd);
+    }
+    std::set<std::uint32_t> egress() const {
+        std::set<std::uint32_t> found;
+        const int fd = bpf_obj_get(pin("maps/egress").c_str());
+        std::uint32_t key = 0;
+        for (std::uint32_t* before = nullptr; bpf_map_get_next_key(fd, before, &key) == 0;
+             before = &key)
+            found.insert(key);
+        ::close(fd);
+        return found;
     }
     void expect_read_back() {
         const Tables before = plane_->tables();
@@ -141,16 +260,20 @@ TEST_F(TablesTest, EmptyAtFirst) {
 TEST_F(TablesTest, ReadBackWhatWasApplied) {
     open();
     want(some_services());
-    ASSERT_EQ(plane_->tables().rings.size(), 2U);
-    ASSERT_EQ(plane_->tables().backends.size(), 6U);
+    ASSERT_EQ(plane_->tables().rings.size(), 3U);
+    ASSERT_EQ(plane_->tables().backends.size(), 9U);
     expect_read_back();
+    expect_published();
     want(other_services());
+    expect_published();
     ASSERT_FALSE(plane_->tables().retired_generations.empty());
     expect_read_back();
     want({});
     expect_read_back();
+    expect_published();
     want(some_services());
     expect_read_back();
+    expect_published();
     EXPECT_TRUE(plan_for(some_services()).writes.empty());
 }
 
@@ -181,7 +304,8 @@ TEST_F(TablesTest, CompletesWhatAnotherProcessLeftHalfDone) {
         open();
         want(other_services());
         EXPECT_EQ(meaning_of(plane_->tables()), expected) << "after step " << step;
-        EXPECT_EQ(published(), service_slots()) << "after step " << step;
+        SCOPED_TRACE("after step " + std::to_string(step));
+        expect_published();
     }
 }
 
@@ -192,8 +316,9 @@ TEST_F(TablesTest, AFailedWriteIsNamedAndTheRestIsTold) {
     std::map<std::uint32_t, std::vector<std::uint16_t>> buckets;
     const Address vip = address("10.9.0.100");
     for (std::uint32_t port = 1; desired.services.empty(); port++) {
-        const auto be_port = htons(static_cast<std::uint16_t>(port));
-        auto& there = buckets[bsc_service_bucket_of(bsc_service_key(vip.v4_wire(), be_port, 0, 0))];
+        ASSERT_LT(port, 65536U) << "no bucket has nine";
+        auto& there = buckets[bsc_service_bucket_of(
+            bsc_service_key(vip.v4_wire(), bsc_port_code(port, 16), 0, 0))];
         there.push_back(static_cast<std::uint16_t>(port));
         if (there.size() < 9) continue;
         for (const std::uint16_t one : there)
@@ -228,16 +353,150 @@ TEST_F(TablesTest, VipsThatShareABucketGoToTheNextOne) {
         if (there.size() == 5) crowd = there;
     }
     Desired desired;
-    desired.vips.assign(crowd.begin(), crowd.begin() + 4);
+    for (std::size_t i = 0; i < 4; i++)
+        desired.vips.push_back({crowd[i]});
     want(desired);
     expect_read_back();
-    desired.vips.push_back(crowd[4]);
+    desired.vips.push_back({crowd[4]});
     const auto applied = plane_->apply(plan_for(desired));
     ASSERT_FALSE(applied);
     EXPECT_NE(applied.error().text().find("VIP " + crowd[4].to_string()), std::string::npos);
     desired.vips.erase(desired.vips.begin());
     want(desired);
     expect_read_back();
+}
+
+TEST_F(TablesTest, APortsOwnServiceComesBeforeARangeAndThatBeforeAny) {
+    open();
+    Desired desired;
+    desired.vips = {{address("10.9.0.100")}};
+    DesiredService single = service("10.9.0.100", 8001);
+    DesiredService range = service("10.9.0.100", 8001);
+    range.key.ports.last = 8004;
+    DesiredService any = service("10.9.0.100", 0);
+    any.key.ports.last = 65535;
+    const auto ports_at = [&](std::uint16_t port) {
+        const auto key = found("10.9.0.100", port);
+        return key ? key->ports.to_string() : "none";
+    };
+    // In whatever order they come and go: 8001 is a word of the range, too.
+    for (const auto& order : std::vector<std::vector<DesiredService>>{
+             {single, range, any}, {any, range, single}, {range, single, any}}) {
+        desired.services = order;
+        want(desired);
+        EXPECT_EQ(ports_at(8001), "8001");
+        EXPECT_EQ(ports_at(8002), "8001-8004");
+        EXPECT_EQ(ports_at(8004), "8001-8004");
+        EXPECT_EQ(ports_at(8005), "any");
+        EXPECT_EQ(ports_at(8000), "any");
+        EXPECT_FALSE(found("10.9.0.100", 8002, model::Protocol::udp));
+        desired.services = {range, any};
+        want(desired);
+        EXPECT_EQ(ports_at(8001), "8001-8004") << "back to the range";
+        expect_published();
+        desired.services = {single, any};
+        want(desired);
+        EXPECT_EQ(ports_at(8001), "8001");
+        EXPECT_EQ(ports_at(8002), "any");
+        expect_published();
+        desired.services = {range};
+        want(desired);
+        EXPECT_EQ(ports_at(8001), "8001-8004");
+        EXPECT_EQ(ports_at(8005), "none");
+        desired.services = {single, range};
+        want(desired);
+        desired.services = {single};
+        want(desired);
+        EXPECT_EQ(ports_at(8001), "8001");
+        EXPECT_EQ(ports_at(8002), "none");
+        expect_published();
+        want({});
+    }
+}
+
+TEST_F(TablesTest, AHalfPublishedRangeIsTakenAwayAndMadeAgain) {
+    open();
+    want(some_services());
+    Desired range;
+    range.vips = {{address("10.9.0.100")}};
+    range.services = {service("10.9.0.100", 8001)};
+    range.services[0].key.ports.last = 8099;
+    range.services[0].backends = {backend("10.9.0.31")};
+    want(range);
+    const std::map<std::uint64_t, std::uint64_t> all = words();
+    ASSERT_GT(all.size(), 5U);
+    for (const auto& [key, slot] : all) {
+        remove_word(key);
+        open();
+        EXPECT_TRUE(plane_->tables().services.empty());
+        EXPECT_TRUE(words().empty());
+        EXPECT_EQ(vip_state(1) & ~BSC_VIP_HELD, 0U);
+        want(range);
+        expect_published();
+    }
+}
+
+TEST_F(TablesTest, AVipIsHeldAndLostInPlace) {
+    open();
+    Desired desired = some_services();
+    want(desired);
+    const auto id = plane_->tables().vips.begin()->first;
+    const std::uint64_t before = vip_state(id);
+    EXPECT_NE(before & BSC_VIP_HELD, 0U);
+    EXPECT_NE(before & BSC_VIP_LENGTHS_MASK, 0U);
+    desired.vips[0].held = false;
+    want(desired);
+    EXPECT_EQ(vip_state(id), before & ~BSC_VIP_HELD);
+    expect_read_back();
+    desired.vips[0].held = true;
+    want(desired);
+    EXPECT_EQ(vip_state(id), before);
+}
+
+TEST_F(TablesTest, FramesMayGoOutWhereBackendsAre) {
+    make_veth("out0");
+    const std::uint32_t out = ::if_nametoindex("out0");
+    open();
+    Desired desired = some_services();
+    want(desired);
+    EXPECT_EQ(egress(), std::set<std::uint32_t>{1});
+    desired.services[0].backends[0].next_hop = hop(out);
+    want(desired);
+    EXPECT_EQ(egress(), (std::set<std::uint32_t>{1, out}));
+    open();
+    EXPECT_EQ(egress(), (std::set<std::uint32_t>{1, out})) << "adopted";
+    desired.services[0].backends[0].next_hop = hop(4242);
+    want(desired);
+    EXPECT_EQ(egress(), std::set<std::uint32_t>{1}) << "an interface that is not there is no error";
+    want({});
+    EXPECT_TRUE(egress().empty());
+    remove_veth("out0");
+}
+
+TEST_F(TablesTest, MoreInterfacesThanTheDeviceMapHolds) {
+    std::vector<std::uint32_t> indexes;
+    for (int i = 0; i <= BSC_MAX_EGRESS / 2; i++) {
+        make_veth("m" + std::to_string(i));
+        indexes.push_back(::if_nametoindex(("m" + std::to_string(i)).c_str()));
+        indexes.push_back(::if_nametoindex(("m" + std::to_string(i) + "p").c_str()));
+    }
+    open();
+    Desired desired;
+    DesiredService web = service("10.9.0.100", 80);
+    web.ring_size = 8009;
+    for (std::size_t i = 0; i < indexes.size(); i++) {
+        web.backends.push_back(backend("10.9.1." + std::to_string(i)));
+        web.backends.back().next_hop = hop(indexes[i]);
+    }
+    desired.services = {web};
+    const auto refused = plane_->apply(plan_for(desired));
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().text().find("backends are reached by more than 64 network "
+                                          "interfaces"),
+              std::string::npos)
+        << refused.error().text();
+    for (int i = 0; i <= BSC_MAX_EGRESS / 2; i++)
+        remove_veth("m" + std::to_string(i));
 }
 
 TEST_F(TablesTest, AFreshSlotCountsFromZero) {

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/config_text.h"
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+
+namespace bascule::model {
+namespace {
+
+// Levenshtein's, for short words.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+        }
+    }
+    return row.back();
+}
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+    const auto port = parse_integer(text);
+    if (!port || *port < 1 || *port > 65535) return {};
+    return static_cast<std::uint16_t>(*port);
+}
+
+}  // namespace
+
+std::optional<std::int64_t> parse_integer(std::string_view text) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size()) return {};
+    return number;
+}
+
+std::string suggestion(std::string_view text, std::vector<std::string_view> words) {
+    constexpr std::size_t longest = 40;
+    if (text.size() > longest) return {};
+    std::size_t nearest = 1 + text.size() / 4;
+    std::string_view best;
+    for (const std::string_view word : words) {
+        const std::size_t distance = edit_distance(text, word);
+        if (distance > nearest || (distance == nearest && !best.empty())) continue;
+        nearest = distance;
+        best = word;
+    }
+    if (best.empty()) return {};
+    return ", did you mean " + quoted(best) + "?";
+}
+
+std::string listed(std::span<const std::string_view> words) {
+    std::string text;
+    for (const std::string_view word : words) {
+        if (!text.empty()) text += ", ";
+        text += '"' + std::string(word) + '"';
+    }
+    return text;
+}
+
+std::optional<Network> parse_network(std::string_view text) {
+    const std::size_t slash = text.find('/');
+    const auto address = Address::parse(text.substr(0, slash));
+    if (!address) return {};
+    const unsigned whole = address->is_v4() ? 32 : 128;
+    if (slash == std::string_view::npos) return Network{*address, whole};
+    const std::string_view length_text = text.substr(slash + 1);
+    const auto length = parse_integer(length_text);
+    if (!length || length_text.front() == '-' || *length > whole) return {};
+    return Network{*address, static_cast<unsigned>(*length)};
+}
+
+std::optional<PortRange> parse_ports(std::string_view text) {
+    if (text == "any") return PortRange{0, 65535};
+    const std::size_t dash = text.find('-');
+    if (dash == std::string_view::npos) return {};
+    const auto first = parse_port(text.substr(0, dash));
+    const auto last = parse_port(text.substr(dash + 1));
+    if (!first || !last) return {};
+    return PortRange{*first, *last};
+}
+
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
+    struct Unit {
+        std::string_view name;
+        std::int64_t milliseconds;
+    };
+    constexpr Unit units[] = {
+        {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+    constexpr std::int64_t longest = std::int64_t{100} * 365 * 86'400'000;
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    const auto number = parse_integer(text.substr(0, digits));
+    for (const Unit& unit : units)
+        if (number && text.substr(digits) == unit.name && *number <= longest / unit.milliseconds)
+            return std::chrono::milliseconds(*number * unit.milliseconds);
+    return {};
+}
+
+std::string duration_text(std::int64_t seconds) {
+    if (seconds % 86'400 == 0) return std::to_string(seconds / 86'400) + 'd';
+    if (seconds % 3600 == 0) return std::to_string(seconds / 3600) + 'h';
+    if (seconds % 60 == 0) return std::to_string(seconds / 60) + 'm';
+    return std::to_string(seconds) + 's';
+}
+
+std::string quoted(std::string_view text) {
+    constexpr std::size_t most = 60;
+    std::string shown = "'";
+    std::size_t at = 0;
+    // Never ends inside a character of several bytes.
+    for (; at < text.size() && (at < most || (text[at] & '\xc0') == '\x80'); ++at) {
+        const bool is_control = (text[at] >= 0 && text[at] < ' ') || text[at] == '\x7f';
+        // U+0080..U+009F are controls too, and start escape sequences on some terminals.
+        const bool is_c1 =
+            text[at] == '\xc2' && at + 1 < text.size() && (text[at + 1] & '\xe0') == '\x80';
+        if (is_c1) ++at;
+        shown += is_control || is_c1 ? '?' : text[at];
+    }
+    return shown + (at < text.size() ? "…'" : "'");
+}
+
+bool is_name(std::string_view text) {
+    constexpr std::string_view allowed =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    return !text.empty() && text.size() <= 63 &&
+           text.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+// As the kernel's dev_valid_name, in ASCII.
+bool is_interface_name(std::string_view text) {
+    const auto allowed = [](char c) { return c > ' ' && c <= '~' && c != '/' && c != ':'; };
+    return !text.empty() && text.size() <= 15 && text != "." && text != ".." &&
+           std::all_of(text.begin(), text.end(), allowed);
+}
+
+}  // namespace bascule::model

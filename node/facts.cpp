@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/facts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace bascule::node {
+
+namespace {
+
+constexpr std::uint16_t ipv4_header = 20;
+constexpr std::uint16_t ipv6_header = 40;
+constexpr std::uint16_t udp_header = 8;
+
+std::uint16_t overhead_of(model::Forward forward, const Address& outer) {
+    const std::uint16_t ip = outer.is_v4() ? ipv4_header : ipv6_header;
+    if (forward == model::Forward::ipip) return ip;
+    if (forward == model::Forward::gue) return ip + udp_header;
+    return 0;
+}
+
+using Vlans = std::multimap<std::uint32_t, std::string>;  // by the device below
+
+Vlans vlans_in_use(const Daemon& daemon) {
+    Vlans vlans;
+    const model::Config& config = daemon.state().config();
+    for (const auto& vip : config.vips) {
+        const auto link = daemon.links().get(vip.interface);
+        if (link && link->lower != 0)
+            vlans.emplace(link->lower,
+                          fmt::format("{} (VIP {})", vip.interface, vip.address.to_string()));
+    }
+    for (const auto& service : config.services)
+        for (const auto& backend : service.backends) {
+            const auto hop = daemon.state().view(service, backend).next_hop;
+            if (hop && hop->vlan != 0)
+                vlans.emplace(hop->ifindex, fmt::format("VLAN {} (backend {}/{})", hop->vlan,
+                                                        service.name, backend.name));
+        }
+    return vlans;
+}
+
+void add_device(Facts& facts, const Link& link, std::pair<Vlans::iterator, Vlans::iterator> vlans) {
+    DeviceFacts device{link.name, strips_vlan_tags(link.name).value_or(false), {}};
+    for (auto it = vlans.first; it != vlans.second; ++it)
+        device.vlans.push_back(it->second);
+    facts.devices.push_back(std::move(device));
+}
+
+// The tags of a bond's frames are taken off, or left, by the NICs that it is made of.
+void gather_devices(const Daemon& daemon, Facts& facts) {
+    Vlans vlans = vlans_in_use(daemon);
+    if (vlans.empty()) return;
+    auto requests = NetlinkRequests::open();
+    if (!requests) return;
+    for (const auto& name : daemon.state().config().node.interfaces) {
+        const auto link = daemon.links().get(name);
+        if (!link) continue;
+        const auto above = vlans.equal_range(route_ifindex(*link));
+        if (above.first == above.second) continue;
+        if (link->kind != "bond") {
+            add_device(facts, *link, above);
+            continue;
+        }
+        for (const Link& part : bond_parts(*requests, link->ifindex))
+            add_device(facts, part, above);
+    }
+}
+
+// Of the interfaces that clients' packets arrive by, the largest.
+std::uint32_t arrival_mtu(const Daemon& daemon) {
+    std::uint32_t mtu = 0;
+    for (const auto& name : daemon.state().config().node.interfaces)
+        if (const auto link = daemon.links().get(name)) mtu = std::max(mtu, link->mtu);
+    return mtu;
+}
+
+void gather_ways(const Daemon& daemon, Facts& facts) {
+    const std::uint32_t arrival = arrival_mtu(daemon);
+    std::map<std::uint32_t, std::string> names;
+    for (const auto& service : daemon.state().config().services) {
+        if (service.forward == model::Forward::local) continue;
+        for (const auto& backend : service.backends) {
+            const auto hop = daemon.state().view(service, backend).next_hop;
+            if (!hop) continue;
+            std::string& name = names[hop->ifindex];
+            if (name.empty()) name = interface_name(hop->ifindex);
+            facts.ways.push_back({service.name, name, !service.vip.is_v4(),
+                                  service.protocol == model::Protocol::tcp, hop->mtu,
+                                  overhead_of(service.forward, backend.address), service.mss_clamp,
+                                  arrival});
+        }
+    }
+}
+
+}  // namespace
+
+Facts gather_facts(const Daemon& daemon) {
+    Facts facts;
+    gather_devices(daemon, facts);
+    gather_ways(daemon, facts);
+    return facts;
+}
+
+}  // namespace bascule::node
