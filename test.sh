@@ -172,7 +172,7 @@ if [[ $mode != fast ]]; then
 fi
 if [[ $mode == long ]]; then
     check "analyzer" 3600 scripts/check-tidy.py --analyze
-    suite "oldest kernel" 1200 tests/kernel/oldest.sh build/release
+    suite "oldest kernel" 3000 tests/kernel/oldest.sh build/release
     sanitized
 fi
 finish

@@ -17,6 +17,11 @@ using dataplane::UniqueFd;
 
 constexpr std::size_t most_bytes = std::size_t{1} << 20;
 
+// What write_file writes before it takes the name; a killed process leaves it.
+std::string beside(const std::string& path) {
+    return path + ".new";
+}
+
 // 0, or errno.
 int write_all(int fd, const std::string& text) {
     std::size_t at = 0;
@@ -66,23 +71,24 @@ Result<std::optional<std::string>> read_file(const std::string& path) {
 }
 
 Result<void> write_file(const std::string& path, const std::string& text, mode_t mode) {
-    const std::string beside = path + ".new";
+    const std::string draft = beside(path);
     const auto failed = [&](int code) {
-        ::unlink(beside.c_str());
+        ::unlink(draft.c_str());
         return failure(Error::system("write " + path, code));
     };
-    const UniqueFd fd(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+    const UniqueFd fd(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
     if (!fd) return failed(errno);
     if (::fchmod(fd.get(), mode) != 0) return failed(errno);
     if (const int code = write_all(fd.get(), text); code != 0) return failed(code);
     if (::fsync(fd.get()) != 0) return failed(errno);
-    if (::rename(beside.c_str(), path.c_str()) != 0) return failed(errno);
+    if (::rename(draft.c_str(), path.c_str()) != 0) return failed(errno);
     return {};
 }
 
 Result<void> remove_file(const std::string& path) {
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-        return failure(Error::system("remove " + path, errno));
+    for (const std::string& each : {beside(path), path})
+        if (::unlink(each.c_str()) != 0 && errno != ENOENT)
+            return failure(Error::system("remove " + each, errno));
     return {};
 }
 

@@ -15,12 +15,14 @@ FILE_HEADER, RECORD_HEADER = 24, 16  # bytes, of pcap
 class Capture:
     """`with Capture(lab, "node1") as capture:`; the frames can be counted once it is stopped."""
 
-    def __init__(self, lab, port, expression="ip or ip6"):
+    def __init__(self, lab, port, expression="ip or ip6", bytes_kept=96):
         self.path = lab.directory / f"{port}.pcap"
         self._read_up_to = FILE_HEADER
         self._messages = lab.directory / f"{port}.tcpdump"
         argv = ["nsenter", f"--net={janitor.NETNS / lab.switch}", "--", "tcpdump", "-i", port, "-n",
-                "-p", "-s", "96", "-B", "65536", "-U", "-Z", "root", "-w", self.path, expression]
+                # Immediately, or what came last is lost when tcpdump is stopped.
+                "-p", "--immediate-mode", "-s", bytes_kept, "-B", "65536", "-U", "-Z", "root",
+                "-w", self.path, expression]
         with open(self._messages, "wb") as messages:
             self._process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL,
                                              stdout=messages, stderr=messages,

@@ -17,6 +17,7 @@ from collections import deque
 from tally import Pace, Sources, Stop, Tally, raise_file_limit
 
 PORT_TRIES = 1000
+MOST_BYTES = 65535  # of a datagram
 
 
 class Flow:
@@ -100,7 +101,7 @@ class Client:
     def _begin(self, now):
         while self.ready and self.pace.take(now):
             flow = self.ready.popleft()
-            said = f"{flow.number}.{flow.sent} ".encode().ljust(64, b"x")
+            said = f"{flow.number}.{flow.sent} ".encode().ljust(self.options.size, b"x")
             flow.sent += 1
             flow.expected = f" {flow.name} ".encode() + said
             flow.began = time.monotonic()
@@ -111,7 +112,7 @@ class Client:
 
     def _read(self, flow):
         try:
-            data = flow.socket.recv(2048)
+            data = flow.socket.recv(MOST_BYTES)
         except BlockingIOError:
             return
         except OSError as error:
@@ -161,6 +162,7 @@ def main():
     parser.add_argument("--sources", required=True, metavar="ADDRESS,…")
     parser.add_argument("--flows", type=int, default=0, help="0: until SIGTERM")
     parser.add_argument("--packets", type=int, default=3, help="of each flow; 0: no limit")
+    parser.add_argument("--size", type=int, default=64, help="bytes of a datagram")
     parser.add_argument("--window", type=int, default=64, help="flows at the same time")
     parser.add_argument("--seconds", type=float, default=0, help="0: no limit")
     parser.add_argument("--rate", type=float, default=0, help="datagrams a second; 0: no limit")

@@ -19,13 +19,28 @@ class ClusterTest(unittest.TestCase):
         return cls.lab.node.standard_config()
 
     @classmethod
+    def make_lab(cls):
+        return Lab(**cls.lab_options)
+
+    @classmethod
+    def prepare(cls):
+        """What is done to the lab before its node starts."""
+
+    @classmethod
     def setUpClass(cls):
-        cls.lab = Lab(**cls.lab_options)
+        cls.lab = cls.make_lab()
         cls.addClassCleanup(cls.lab.close)
         cls.node, cls.client = cls.lab.node, cls.lab.client
+        cls.prepare()
         if cls.start_node:
             cls.node.write_config(cls.configure())
             cls.node.start(cls.status_at_start)
+
+    def counter(self, name):
+        """A drop reason's or an event's count, by its name."""
+        shown = self.node.ask("show", "drops")
+        return next(int(each["count"]) for kind in ("drops", "events") for each in shown[kind]
+                    if each["name"] == name)
 
     def http(self, **options):
         """A load that is running; it ends with the test at the latest."""

@@ -7,11 +7,13 @@ Every process is started in a session of its own and recorded for the clean-up (
 import json
 import signal
 import subprocess
+import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import janitor
-import servers
+import servers as web_servers
 from tally import FIRST_PORT, LAST_PORT
 
 PYTHON = "/usr/bin/python3"
@@ -20,6 +22,24 @@ HERE = Path(__file__).resolve().parent
 V4_PREFIX, V6_PREFIX = "10.9.0.", "fd00:9::"
 VIP4, VIP6 = "10.9.0.100", "fd00:9::100"
 HTTP_PORT, UDP_PORT = 80, 5353
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A network of the lab: a bridge of the switch, and what its addresses begin with."""
+
+    bridge: str
+    v4_prefix: str
+    v6_prefix: str
+
+    def v4(self, number):
+        return f"{self.v4_prefix}{number}"
+
+    def v6(self, number):
+        return f"{self.v6_prefix}{number}"
+
+
+FRONT = Segment("br0", V4_PREFIX, V6_PREFIX)
 
 
 class LabError(Exception):
@@ -50,22 +70,24 @@ def checked(argv, **options):
 class Host:
     """One namespace with its `eth0`. Addresses are text; the first of a family is the main one."""
 
-    def __init__(self, lab, name, mac, numbers):
+    def __init__(self, lab, name, mac, numbers, segment=FRONT):
         self.lab = lab
         self.name = name
         self.namespace = f"{lab.prefix}-{name}"
         self.mac = mac
-        self.v4 = [f"{V4_PREFIX}{number}" for number in numbers]
-        self.v6 = [f"{V6_PREFIX}{number}" for number in numbers]
+        self.v4 = [segment.v4(number) for number in numbers]
+        self.v6 = [segment.v6(number) for number in numbers]
         self.directory = lab.directory / name
         self._next_port = FIRST_PORT
+        self._ports_lock = threading.Lock()
 
     def take_ports(self, count):
         """The first of `count` ports that no earlier load of this client has used."""
-        first = self._next_port
-        if first + count > LAST_PORT:
-            first = FIRST_PORT  # all have been used: those used longest ago come again
-        self._next_port = first + count
+        with self._ports_lock:
+            first = self._next_port
+            if first + count > LAST_PORT:
+                first = FIRST_PORT  # all have been used: those used longest ago come again
+            self._next_port = first + count
         return first
 
     def enter(self, argv):
@@ -104,13 +126,66 @@ class Host:
         return {"from_host": counted["rx"]["packets"], "to_host": counted["tx"]["packets"]}
 
 
-class Backend(Host):
-    """A real server: nginx and, when asked for, the UDP server, on the VIP that `lo` holds."""
+class Serving:
+    """What makes a host a real server: nginx, the UDP server and iperf3, all on the VIPs alone.
+
+    Several servers of a kind on one host differ by port; each tells its own name.
+    """
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self.nginx = None
         self.udp = None
+        self._expected = {}  # kind of server → the places where it will listen
+
+    def start_nginx(self, servers=None):
+        """`servers`: name → port; without it one, named like the host."""
+        servers = servers or {self.name: HTTP_PORT}
+        config = self.directory / "nginx.conf"
+        config.write_text(web_servers.nginx_config(servers, self.directory, [VIP4, VIP6]))
+        (self.directory / "large").write_bytes(web_servers.LARGE_PAGE)
+        self.nginx = self.spawn(
+            ["nginx", "-c", config, "-p", self.directory, "-e", self.directory / "nginx.log",
+             "-g", "daemon off;"], log="nginx.out")
+        self._expect("nginx", "tcp", servers.values())
+
+    def start_udp(self, servers=None):
+        servers = servers or {self.name: UDP_PORT}
+        named = ",".join(f"{name}={port}" for name, port in servers.items())
+        self.udp = self.spawn([PYTHON, HERE / "servers.py", named, VIP4, VIP6], log="udp.log")
+        self._expect("udp", "udp", servers.values())
+
+    def start_iperf(self, ports):
+        """One server for each port and VIP: an unbound one would answer by another address."""
+        for port in ports:
+            for vip in (VIP4, VIP6):
+                self.spawn(["iperf3", "-s", "-B", vip, "-p", port], log="iperf.log")
+        self._expect("iperf", "tcp", ports)
+
+    def _expect(self, what, protocol, ports):
+        places = {(protocol, f"{vip}:{port}") for port in ports for vip in (VIP4, f"[{VIP6}]")}
+        self._expected[what] = places
+
+    def wait_listening(self):
+        expected = set().union(*self._expected.values())
+
+        def listening():
+            lines = (line.split() for line in self.run("ss", "-Hltun").stdout.splitlines())
+            return expected <= {(words[0], words[4]) for words in lines}
+
+        wait_until(listening, 20, f"the servers of {self.name}")
+
+    def stop_servers(self):
+        for what in ("nginx", "udp"):
+            process = getattr(self, what)
+            if process is not None:
+                stop_process(process, signal.SIGTERM)
+            setattr(self, what, None)
+            self._expected.pop(what, None)
+
+
+class Backend(Serving, Host):
+    """A real server that holds the VIPs on `lo` by hand, as an administrator would."""
 
     def hold_vip(self):
         self.must("sh", "-ec", f"""
@@ -118,32 +193,6 @@ class Backend(Host):
                        net.ipv4.conf.all.arp_announce=2 net.ipv4.conf.eth0.arp_announce=2
             ip addr add {VIP4}/32 dev lo
             ip addr add {VIP6}/128 dev lo nodad""")
-
-    def start_nginx(self):
-        config = self.directory / "nginx.conf"
-        config.write_text(servers.nginx_config(self.name, self.directory, [VIP4, VIP6], HTTP_PORT))
-        self.nginx = self.spawn(
-            ["nginx", "-c", config, "-p", self.directory, "-e", self.directory / "nginx.log",
-             "-g", "daemon off;"], log="nginx.out")
-
-    def start_udp(self):
-        self.udp = self.spawn([PYTHON, HERE / "servers.py", self.name, UDP_PORT, VIP4, VIP6],
-                              log="udp.log")
-
-    def wait_listening(self):
-        def listening():
-            text = self.run("ss", "-Hltun").stdout
-            wanted = [f"{VIP4}:{HTTP_PORT}", f"[{VIP6}]:{HTTP_PORT}"] if self.nginx else []
-            wanted += [f"{VIP4}:{UDP_PORT}", f"[{VIP6}]:{UDP_PORT}"] if self.udp else []
-            return all(place in text for place in wanted)
-
-        wait_until(listening, 20, f"the servers of {self.name}")
-
-    def stop_servers(self):
-        for process in (self.nginx, self.udp):
-            if process is not None:
-                stop_process(process, signal.SIGTERM)
-        self.nginx = self.udp = None
 
 
 def stop_process(process, number=signal.SIGTERM, seconds=15):

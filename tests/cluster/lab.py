@@ -7,9 +7,9 @@
     web1…     10.9.0.21…   fd00:9::21…      real servers, the VIP on `lo`
     switch                                  a bridge; its port to a host bears the host's name
 
-Every host has one interface, `eth0`. Nothing is ever created outside of the lab's own namespaces,
-/run/bascule-lab and /run/netns, so any number of labs exist side by side. How a lab goes away:
-janitor.py.
+Every host has one interface, `eth0`; wide.py adds segments, routers and further interfaces. Nothing
+is ever created outside of the lab's own namespaces, /run/bascule-lab and /run/netns, so any number
+of labs exist side by side. How a lab goes away: janitor.py.
 
 As a program: `lab.py --up` builds a lab with a running node and waits, `lab.py --shell [HOST]`
 opens a shell in it, `lab.py --clean` removes what labs left whose owner is dead.
@@ -25,7 +25,7 @@ import sys
 import threading
 
 import janitor
-from host import HTTP_PORT, UDP_PORT, VIP4, VIP6, Backend, Host, LabError, checked
+from host import FRONT, HTTP_PORT, UDP_PORT, VIP4, VIP6, Backend, Host, LabError, checked
 from node import Node
 
 _serial = itertools.count(1)
@@ -33,6 +33,8 @@ _serial = itertools.count(1)
 
 class Lab:
     """`with Lab(backends=8) as lab:`. Building it takes one to two seconds."""
+
+    port_gro = "on"  # whether the switch's ports join frames of one flow into larger ones
 
     def __init__(self, backends=8, nodes=1, clients=1, client_addresses=16, udp=False):
         serial = next(_serial)
@@ -81,13 +83,15 @@ class Lab:
     def backend(self, name):
         return self.hosts[name]
 
-    def add_host(self, name, number, kind=9, make=Host, numbers=None):
+    def add_host(self, name, number, kind=9, make=Host, numbers=None, segment=FRONT):
         """Plugs one more host into the switch; it has its addresses and no servers."""
         mac = f"02:ba:5c:00:{kind:02x}:{number & 0xff:02x}"
-        host = make(self, name, mac, numbers or [number])
+        host = make(self, name, mac, numbers or [number], segment)
         host.directory.mkdir()
         checked(["ip", "netns", "add", host.namespace])
-        self._plug(host, f"02:ba:5c:01:{kind:02x}:{number & 0xff:02x}")
+        self._prepare(host)
+        self._plug(host, "eth0", host.mac, name, f"02:ba:5c:01:{kind:02x}:{number & 0xff:02x}",
+                   segment, host.v4, host.v6)
         self.hosts[name] = host
         return host
 
@@ -110,6 +114,7 @@ class Lab:
 
     def _build(self, clients, client_addresses, nodes, backends, udp):
         self._make_switch()
+        self.add_bridge(FRONT)
         for index in range(clients):
             first = 201 + index * client_addresses
             self.clients.append(self.add_host(f"client{index + 1}", first, kind=1,
@@ -137,43 +142,57 @@ class Lab:
 
     def _make_switch(self):
         checked(["ip", "netns", "add", self.switch])
-        checked(["nsenter", f"--net={janitor.NETNS / self.switch}", "--", "sh", "-ec", """
+        self.on_switch("""
             sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
-            ip link set lo up
-            ip link add br0 address 02:ba:5c:01:00:01 type bridge stp_state 0 forward_delay 0 \
-                mcast_snooping 0
-            ip link set br0 up
+            ip link set lo up""")
+
+    def on_switch(self, script):
+        checked(["nsenter", f"--net={janitor.NETNS / self.switch}", "--", "sh", "-ec", script])
+
+    def add_bridge(self, segment):
+        number = int(segment.bridge.removeprefix("br"))
+        self.on_switch(f"""
+            ip link add {segment.bridge} address 02:ba:5c:01:00:{number + 1:02x} type bridge \\
+                stp_state 0 forward_delay 0 mcast_snooping 0
+            ip link set {segment.bridge} up
             # Frames on the bridge are nobody's business but the switch's.
             for hook in arp ip6 ip; do
-                file=/proc/sys/net/bridge/bridge-nf-call-${hook}tables
+                file=/proc/sys/net/bridge/bridge-nf-call-${{hook}}tables
                 if [ -e $file ]; then echo 0 > $file; fi
-            done"""])
+            done""")
 
-    def _plug(self, host, port_mac):
-        """Connects a host by a veth pair, its end `eth0`, the switch's end named like the host.
-
-        Checksums and segments must be finished before a frame leaves: XDP sees frames as they are.
-        """
-        checked(["ip", "link", "add", "eth0", "netns", host.namespace, "address", host.mac,
-                 "mtu", "1500", "type", "veth", "peer", "name", host.name, "netns", self.switch,
-                 "address", port_mac, "mtu", "1500"])
-        checked(["nsenter", f"--net={janitor.NETNS / self.switch}", "--", "sh", "-ec", f"""
-            ethtool -K {host.name} tx off tso off gso off gro on >/dev/null
-            ip link set {host.name} master br0 up"""])
-        # All addresses stand before the link is used; nothing waits for duplicate detection.
-        addresses = "".join(f"ip addr add {a}/24 dev eth0\n" for a in host.v4)
-        addresses += "".join(f"ip addr add {a}/64 dev eth0 nodad\n" for a in host.v6)
-        host.must("sh", "-ec", f"""
-            sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \\
-                       net.ipv6.conf.eth0.accept_dad=0 net.ipv6.conf.all.accept_ra=0 \\
-                       net.ipv6.conf.eth0.router_solicitations=0 \\
-                       net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0 \\
-                       net.ipv4.ip_local_port_range='1024 65535' net.ipv4.tcp_tw_reuse=1 \\
+    @staticmethod
+    def _prepare(host):
+        # All addresses stand before a link is used; nothing waits for duplicate detection.
+        host.must("sh", "-ec", """
+            sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
+                       net.ipv6.conf.all.accept_ra=0 net.ipv6.conf.default.accept_ra=0 \
+                       net.ipv6.conf.default.router_solicitations=0 \
+                       net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
+                       net.ipv4.ip_local_port_range='1024 65535' net.ipv4.tcp_tw_reuse=1 \
                        net.ipv4.tcp_max_syn_backlog=16384 net.core.somaxconn=16384
-            ethtool -K eth0 tx off tso off gso off >/dev/null
-            ip link set lo up
+            ip link set lo up""")
+
+    def _plug(self, host, interface, mac, port, port_mac, segment, v4, v6):
+        """Connects a host by a veth pair: its end is `interface`, the switch's is `port`."""
+        checked(["ip", "link", "add", interface, "netns", host.namespace, "address", mac,
+                 "mtu", "1500", "type", "veth", "peer", "name", port, "netns", self.switch,
+                 "address", port_mac, "mtu", "1500"])
+        self.on_switch(f"""
+            ethtool -K {port} tx off tso off gso off gro {self.port_gro} >/dev/null
+            ip link set {port} master {segment.bridge} up""")
+        self.raise_interface(host, interface, v4, v6)
+
+    @staticmethod
+    def raise_interface(host, interface, v4, v6):
+        """Gives it addresses and raises it. XDP sees frames as they are: a frame's checksums and
+        segments must be finished before it leaves."""
+        addresses = "".join(f"ip addr add {a}/24 dev {interface}\n" for a in v4)
+        addresses += "".join(f"ip addr add {a}/64 dev {interface} nodad\n" for a in v6)
+        host.must("sh", "-ec", f"""
+            ethtool -K {interface} tx off tso off gso off >/dev/null
             {addresses}
-            ip link set eth0 up""")
+            ip link set {interface} up""")
 
 
 def _stop_in_order():

@@ -70,14 +70,20 @@ class Load:
 
     def wait_answers(self, more, seconds=30):
         """Waits until `more` answers came from now on: the load does flow."""
-        def answered():
-            if self.process.poll() is not None and self.final is None:
-                self.wait()
-            return (self.final or self.latest or {"answered": 0})["answered"]
+        wait_answers([self], more, seconds)
 
-        start = answered()
-        wait_until(lambda: answered() >= start + more, seconds, f"{more} more answers to the "
-                   f"{self._name}; last it said {self.latest}")
+    def answered(self):
+        if self.process.poll() is not None and self.final is None:
+            self.wait()
+        return (self.final or self.latest or {"answered": 0})["answered"]
+
+
+def wait_answers(loads, more, seconds=30):
+    """Waits until each of several loads had `more` answers from now on."""
+    goals = [(load, load.answered() + more) for load in loads]
+    wait_until(lambda: all(load.answered() >= goal for load, goal in goals), seconds,
+               f"{more} more answers to each load; last they said "
+               f"{[load.latest for load in loads]}")
 
 
 def flows_at_most(options):

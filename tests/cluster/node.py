@@ -17,7 +17,7 @@ from pathlib import Path
 import janitor
 import passprog
 from host import (HTTP_PORT, UDP_PORT, V4_PREFIX, V6_PREFIX, VIP4, VIP6, Host, LabError, checked,
-                  stop_process, wait_until)
+                  Serving, stop_process, wait_until)
 
 TREE = Path(__file__).resolve().parents[2]
 START_SECONDS = 30
@@ -31,17 +31,20 @@ def binary(name):
 
 @dataclass
 class BackendEntry:
+    """A [[service.backend]]; what is None is left out of the file."""
+
     name: str
     address: str
     port: int = HTTP_PORT
     weight: int = 100
+    backup: bool = None
 
 
 @dataclass
 class ServiceEntry:
     name: str
     vip: str
-    port: int = HTTP_PORT
+    port: object = HTTP_PORT  # or "8000-8099", "any"
     protocol: str = "tcp"
     backends: list = field(default_factory=list)
     options: dict = field(default_factory=dict)  # further keys of [[service]]
@@ -61,6 +64,7 @@ class Config:
     vips: list  # of (address, interface)
     services: list
     log_level: str = "info"
+    defaults: dict = field(default_factory=dict)
 
     def service(self, name):
         return next(entry for entry in self.services if entry.name == name)
@@ -69,25 +73,42 @@ class Config:
         return copy.deepcopy(self)
 
     def text(self):
-        lines = ["[node]", *_pairs(self.node), "", "[log]", *_pairs({"level": self.log_level})]
+        lines = ["[node]", *pairs(self.node), "", "[log]", *pairs({"level": self.log_level})]
+        if self.defaults:
+            lines += ["", "[defaults]", *pairs(self.defaults)]
         for address, interface in self.vips:
-            lines += ["", "[[vip]]", *_pairs({"address": address, "interface": interface})]
+            lines += ["", "[[vip]]", *pairs({"address": address, "interface": interface})]
         for service in self.services:
-            lines += ["", "[[service]]", *_pairs({
+            lines += ["", "[[service]]", *pairs({
                 "name": service.name, "vip": service.vip, "port": service.port,
-                "protocol": service.protocol, "forward": "l2", **service.options})]
+                "protocol": service.protocol, **service.options})]
             for entry in service.backends:
-                lines += ["[[service.backend]]", *_pairs(vars(entry))]
+                lines += ["[[service.backend]]", *pairs(vars(entry))]
         return "\n".join(lines) + "\n"
 
 
-def _pairs(values):
+def pairs(values):
     # JSON's strings, numbers, booleans and lists of them are TOML's, too.
-    return [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+    return [f"{key} = {json.dumps(value)}" for key, value in values.items() if value is not None]
 
 
-class Node(Host):
-    """The files and the processes of one load balancer."""
+def add_services(config, name, port, backends, protocols=("tcp", "udp"), **options):
+    """Adds services NAME-tcp4, NAME-udp6 … on both VIPs.
+
+    `backends`: name → (host, port), or (address for IPv4, address for IPv6, port); no port: None.
+    """
+    for vip, family in ((VIP4, 4), (VIP6, 6)):
+        for protocol in protocols:
+            entries = []
+            for each, (*place, backend_port) in backends.items():
+                addresses = place if len(place) == 2 else (place[0].v4[0], place[0].v6[0])
+                entries.append(BackendEntry(each, addresses[family == 6], backend_port))
+            config.services.append(ServiceEntry(f"{name}-{protocol}{family}", vip, port, protocol,
+                                                entries, dict(options)))
+
+
+class Node(Serving, Host):
+    """The files and the processes of one load balancer. With forward = "local" it serves itself."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -104,12 +125,18 @@ class Node(Host):
             directory.mkdir()
         checked(["mount", "-t", "bpf", "bpf", str(self.bpffs_mount)])
         # The switch's port must take what XDP on this node sends back: passprog.py tells why.
-        self._attach_pass_program(["nsenter", f"--net={janitor.NETNS / self.lab.switch}", "--"],
-                                  self.name)
+        self.let_redirect(self.name)
 
     def attach_foreign_program(self, interface="eth0"):
         """Puts an XDP program on the interface that is not Bascule's."""
         self._attach_pass_program(self.enter([]), interface)
+
+    def let_redirect(self, port):
+        """Makes a switch's port take what XDP on this node redirects to the interface behind it."""
+        self._attach_pass_program(["nsenter", f"--net={janitor.NETNS / self.lab.switch}", "--"],
+                                  port)
+        # A program on a veth switches this on by itself.
+        self.lab.on_switch(f"ethtool -K {port} gro {self.lab.port_gro}")
 
     def _attach_pass_program(self, enter, interface):
         pin = self.bpffs_mount / "pass_all"

@@ -105,7 +105,7 @@ def main():
     if os.geteuid() != 0:
         print("run.py: network namespaces need root: run it with sudo", file=sys.stderr)
         return 2
-    for program in ("basculed", "bascule"):
+    for program in ("basculed", "bascule", "bascule-backend"):
         if not os.access(binary(program), os.X_OK):
             print(f"run.py: no {binary(program)}: build first, or set BASCULE_BIN", file=sys.stderr)
             return 2

@@ -21,6 +21,16 @@ print(lab.prefix, flush=True)
 time.sleep(300)
 """
 
+WIDE_OWNER = """
+import sys, time
+sys.path.insert(0, {here!r})
+from wide import WideLab
+lab = WideLab({{"back": "back"}}, far=True)
+lab.start_companion(lab.backend("back"), ["ipip"])
+print(lab.prefix, flush=True)
+time.sleep(300)
+"""
+
 # A server that is wrong in one way, named by its argument.
 LIAR = """
 import socket, sys
@@ -53,8 +63,8 @@ while True:
 
 
 class CleanUpTest(unittest.TestCase):
-    def start_owner(self):
-        owner = subprocess.Popen([PYTHON, "-c", OWNER.format(here=str(HERE))],
+    def start_owner(self, script=OWNER, mounts=1, processes=4):
+        owner = subprocess.Popen([PYTHON, "-c", script.format(here=str(HERE))],
                                  stdout=subprocess.PIPE, text=True)
         self.addCleanup(owner.wait)
         self.addCleanup(owner.kill)
@@ -64,8 +74,8 @@ class CleanUpTest(unittest.TestCase):
         self.addCleanup(janitor.clean, directory)
         # Something of everything is there: namespaces, servers, a bpffs, files.
         self.assertGreaterEqual(len(janitor.namespaces(prefix)), 5)
-        self.assertGreaterEqual(len(janitor.processes(directory)), 4)
-        self.assertEqual(len(janitor.mounts(directory)), 1)
+        self.assertGreaterEqual(len(janitor.processes(directory)), processes)
+        self.assertEqual(len(janitor.mounts(directory)), mounts)
         return owner, directory
 
     def assert_nothing_left(self, directory):
@@ -74,6 +84,12 @@ class CleanUpTest(unittest.TestCase):
 
     def test_a_lab_whose_owner_is_killed_leaves_nothing_behind(self):
         owner, directory = self.start_owner()
+        owner.kill()
+        owner.wait()
+        self.assert_nothing_left(directory)
+
+    def test_a_lab_with_routers_and_a_companion_whose_owner_is_killed_leaves_nothing_behind(self):
+        owner, directory = self.start_owner(WIDE_OWNER, mounts=2, processes=1)
         owner.kill()
         owner.wait()
         self.assert_nothing_left(directory)

@@ -5,7 +5,7 @@ import shutil
 
 from cluster_test import ClusterTest
 from host import VIP4, VIP6, wait_until
-from node import BackendEntry
+from node import BackendEntry, ServiceEntry
 
 NOBODY = 65534
 
@@ -86,14 +86,38 @@ class StartTest(ClusterTest):
     def test_errors_of_a_file_are_told_all_at_once_with_their_places(self):
         config = self.good.copy()
         config.service("web").options = {"intervall": 1, "affinity": "sauce"}
-        config.service("web6").backends[0].port = 8080
+        config.service("web6").backends[0].address = "10.9.0.21"  # l2: of the VIP's family
         text = config.text()
         self.node.write_config(text)
         status, said = self.node.start_refused()
         self.assertNotEqual(status, 0)
-        for word in ("intervall", "sauce", "8080"):
-            line = 1 + next(number for number, line in enumerate(text.splitlines()) if word in line)
+        lines = text.splitlines()
+        for word in ("intervall", "sauce", '"10.9.0.21"'):
+            line = len(lines) - next(number for number, line in enumerate(reversed(lines))
+                                     if word in line)
             self.assertRegex(said, rf"bascule\.toml:{line}:\d+: ")
+        self.assertEqual(self.node.picture(), self.before)
+
+    def test_services_that_cannot_be_are_told(self):
+        config = self.good.copy()
+        wide, wider = (ServiceEntry(name, VIP4, ports, "tcp", [BackendEntry("web1", "10.9.0.21",
+                                                                            None)])
+                       for name, ports in (("wide", "8000-8099"), ("wider", "8090-8200")))
+        loop = ServiceEntry("loop", VIP4, 81, "tcp", [BackendEntry("me", VIP6, 81)],
+                            {"forward": "ipip"})
+        ported = ServiceEntry("ported", VIP4, "9000-9010", "tcp", [BackendEntry("web1", "10.9.0.21",
+                                                                                9001)])
+        config.services += [wide, wider, loop, ported]
+        text = config.text()
+        self.node.write_config(text)
+        status, said = self.node.start_refused()
+        self.assertNotEqual(status, 0)
+        lines = text.splitlines()
+        for line, words in (('port = "8090-8200"', "overlaps 8000-8099"),
+                            (f'address = "{VIP6}"', "would loop"),
+                            ("port = 9001", "a range of ports")):
+            number = len(lines) - lines[::-1].index(line)
+            self.assertRegex(said, rf"bascule\.toml:{number}:\d+: .*{words}")
         self.assertEqual(self.node.picture(), self.before)
 
     def test_half_a_file(self):

@@ -14,8 +14,9 @@ exec </dev/null
 
 packages=(qemu-system-x86 busybox-static cpio)
 kernels=build/kernel
-# Emulated, the verifier takes some 20 s each time the director is loaded; on a busy machine more.
-limit=900
+# Emulated, the verifier takes some 10 s each time the director is loaded, and every test takes
+# twenty times as long as elsewhere; on a busy machine more.
+limit=2400
 
 # PROGRAM FILTER: tests that say something about the kernel. Not among them are the floods, which
 # would take hours here, and most of the takeovers, each of which loads the director again.
