@@ -54,7 +54,7 @@ Result<Companion> Companion::open(const Options& options) {
         companion.record_ = std::move(**record);
         return companion;
     }
-    auto leftovers = find_leftovers(companion.netlink_, options.bpffs);
+    auto leftovers = find_leftovers(companion.netlink_, options.bpffs, options.sysctl_file());
     if (!leftovers) return failure(std::move(leftovers.error()));
     if (!leftovers->empty())
         spdlog::warn(
@@ -159,13 +159,24 @@ Result<void> Companion::refresh() {
         names.push_back(interface.name);
     engine_->set_mtus(*links, names);
     if (!config_) return {};
-    for (const Link& link : *links) {
-        const HookedInterface* hooked = record_.find(link.name);
-        if (hooked == nullptr || hooked->ifindex == link.ifindex) continue;
+    // Each by itself: one that cannot be served takes no other along, and is tried at next change.
+    Result<void> first;
+    for (const Link& link : *links)
+        keep_first(first, follow_interface(*config_, link));
+    return first;
+}
+
+Result<void> Companion::follow_interface(const Config& config, const Link& link) {
+    const HookedInterface* hooked = record_.find(link.name);
+    if (hooked == nullptr) return {};
+    if (hooked->ifindex != link.ifindex)
         spdlog::warn("{} was made anew", link.name);
-        if (auto put = put_sysctls(*config_); !put) return put;
-        if (auto put = put_hook(*config_, link); !put) return put;
-    }
+    else if (!unserved_.contains(link.name))
+        return {};
+    unserved_.insert(link.name);
+    if (auto put = put_sysctls_of(config, link.name); !put) return put;
+    if (auto put = put_hook(config, link); !put) return put;
+    unserved_.erase(link.name);
     return {};
 }
 
@@ -217,6 +228,7 @@ Result<void> Companion::put_hooks(const Config& config, const std::vector<Link>&
     for (const std::string& name : config.interfaces)
         if (const Link* link = find_link(links, name))
             if (auto put = put_hook(config, *link); !put) return put;
+    unserved_.clear();
     return {};
 }
 
@@ -259,9 +271,11 @@ Result<void> Companion::drop_hooks(HookedInterface& interface, bool xdp, bool fi
         interface.xdp = false;
         interface.warning.clear();
     }
-    // An interface that is gone took its filters along; its index may be another's now.
+    // An interface that is gone took its filters along; its index may be another's now. One that
+    // carries our filter is still the same, whatever its name.
     const auto now = dataplane::index_of_interface(interface.name);
-    const bool is_there = now && *now == interface.ifindex;
+    const bool is_there =
+        (now && *now == interface.ifindex) || filter_program(interface.ifindex) != 0;
     if (filter && interface.filter) {
         if (is_there)
             if (auto gone = remove_filter(interface.ifindex); !gone) return gone;

@@ -15,7 +15,9 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/config.h"
@@ -74,12 +76,14 @@ private:
 
     Result<void> remove_pins();
 
+    Result<void> follow_interface(const Config& config, const Link& link);
     Result<void> put_hooks(const Config& config, const std::vector<Link>& links);
     Result<void> put_hook(const Config& config, const Link& link);
     Result<void> drop_hooks(HookedInterface& interface, bool xdp, bool filter);
     Result<void> drop_surplus_hooks(const Config& config);
 
     Result<void> put_sysctls(const Config& config);
+    Result<void> put_sysctls_of(const Config& config, const std::string& interface);
     Result<void> put_sysctl(const std::string& path, const std::string& least);
     Result<void> restore_sysctl(const std::string& path);
     Result<void> drop_surplus_sysctls(const Config& config);
@@ -97,6 +101,7 @@ private:
     Record record_;
     std::optional<Config> config_;  // what this process applied
     std::unique_ptr<Engine> engine_;
+    std::set<std::string> unserved_;  // interfaces made anew that could not be served yet
 };
 
 // The ARP settings that a server with VIPs on lo needs, by path, with the value that is set.
@@ -105,5 +110,7 @@ std::vector<std::pair<std::string, std::string>> wanted_sysctls(const Config& co
 bool is_enough(const std::string& path, const std::string& value);
 // Text of the file for systemd-sysctl(8). Pure.
 std::string sysctl_file_text(const Config& config);
+// Whether a file's text is one of those.
+bool is_own_sysctl_file(const std::string& text);
 
 }  // namespace bascule::backend

@@ -22,6 +22,10 @@ bool holds_v4(const Config& config) {
                        [](const Vip& vip) { return vip.hold && vip.address.is_v4(); });
 }
 
+// First line of the settings' file, by which it is known.
+constexpr std::string_view file_mark =
+    "# Written by bascule-backend, which removes it when it is stopped.\n";
+
 bool ends_with(const std::string& text, std::string_view end) {
     return text.size() >= end.size() &&
            text.compare(text.size() - end.size(), end.size(), end) == 0;
@@ -48,12 +52,16 @@ bool is_enough(const std::string& path, const std::string& value) {
 
 std::string sysctl_file_text(const Config& config) {
     std::string text =
-        "# Written by bascule-backend, which removes it when it is stopped.\n"
+        std::string(file_mark) +
         "# This server has virtual addresses on lo and must not answer ARP for them.\n";
     for (const auto& [path, value] : wanted_sysctls(config))
         // A name with slashes may have dots in it. An interface may not be there yet.
         text += "-" + path + " = " + value + "\n";
     return text;
+}
+
+bool is_own_sysctl_file(const std::string& text) {
+    return text.compare(0, file_mark.size(), file_mark) == 0;
 }
 
 Result<void> Companion::put_sysctls(const Config& config) {
@@ -62,11 +70,19 @@ Result<void> Companion::put_sysctls(const Config& config) {
     return {};
 }
 
+Result<void> Companion::put_sysctls_of(const Config& config, const std::string& interface) {
+    for (const auto& [path, value] : wanted_sysctls(config))
+        if (path.find("/" + interface + "/") != std::string::npos)
+            if (auto put = put_sysctl(path, value); !put) return put;
+    return {};
+}
+
 Result<void> Companion::put_sysctl(const std::string& path, const std::string& value) {
     auto now = read_sysctl(path);
     if (!now) return failure(std::move(now.error()));
     if (is_enough(path, *now)) return {};
-    record_.sysctls.try_emplace(path, SysctlChange{*now, value});
+    // What was set here before, this is not it any more: it is somebody else's, and his comes back.
+    record_.sysctls.insert_or_assign(path, SysctlChange{*now, value});
     if (auto saved = save(); !saved) return saved;
     return write_sysctl(path, value);
 }

@@ -29,8 +29,8 @@ constexpr std::int64_t least_mss = 88;
 constexpr std::int64_t most_mss = 65475;
 
 constexpr KeySchema root_keys[] = {
-    {.key = "server", .type = KeyType::table, .required = true},
-    {.key = "vip", .type = KeyType::tables, .required = true},
+    {.key = "server", .type = KeyType::table},
+    {.key = "vip", .type = KeyType::tables},
 };
 constexpr KeySchema server_keys[] = {
     {.key = "interfaces",
@@ -243,14 +243,20 @@ void add_keys(const TableSchema& schema, std::vector<std::string>& keys) {
 
 Draft read_draft(const model::Document& document, Diagnostics& diagnostics) {
     Draft draft;
-    // For what it says of keys that are missing or not known.
-    [[maybe_unused]] const SectionReader root(root_schema, {0, 0, 0}, members_of(document.root),
+    constexpr Place file{0, 0, 0};
+    // For what it says of keys that are not known.
+    [[maybe_unused]] const SectionReader root(root_schema, file, members_of(document.root),
                                               diagnostics, document.whole);
     const Value* server = find(document.root, "server");
+    if (server == nullptr && document.whole) diagnostics.add(file, "missing table [server]");
     if (server != nullptr && server->as<Table>() == nullptr)
         wrong(*server, "server", "a table, [server]", diagnostics);
     else if (server != nullptr)
         read_server(*server->as<Table>(), server->place, document.whole, draft, diagnostics);
+    const Value* vips = find(document.root, "vip");
+    const Array* array = vips != nullptr ? vips->as<Array>() : nullptr;
+    if (document.whole && (vips == nullptr || (array != nullptr && array->empty())))
+        diagnostics.add(vips != nullptr ? vips->place : file, "missing [[vip]], one at least");
     for (const Value* vip : tables(document.root, "vip", diagnostics))
         draft.vips.push_back(read_vip(*vip, document.whole, diagnostics));
     return draft;

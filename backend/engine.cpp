@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <set>
 
 #include "backend/bpf/layout.h"
 #include "companion.skel.h"
@@ -110,6 +109,7 @@ Result<void> Engine::fill(const Config& config) {
 }
 
 Result<void> Engine::fill_vip(const Config& config, const Vip& vip) {
+    vips_.insert(vip.address);
     bbe_vip value{};
     if (vip.modes.ipip) value.modes |= BBE_VIP_IPIP;
     if (vip.modes.gue) value.modes |= BBE_VIP_GUE;
@@ -143,7 +143,7 @@ std::size_t Engine::set_hosts(const std::vector<HostAddress>& addresses) {
     const bpf_map* map = skeleton_->maps.hosts;
     std::set<Address> wanted;
     for (const HostAddress& address : addresses)
-        wanted.insert(address.address);
+        if (!vips_.contains(address.address)) wanted.insert(address.address);
     for (const bbe_address& key : keys_of<bbe_address>(map)) {
         Address::Bytes bytes;
         std::memcpy(bytes.data(), &key, sizeof key);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,8 @@ public:
     int unwrap_program() const;
     int restore_program() const;
 
-    // What tunnels may be for. Returns how many had no room.
+    // This host's; what tunnels may be for are those that are no VIPs. Returns how many had no
+    // room.
     std::size_t set_hosts(const std::vector<HostAddress>& addresses);
     void set_mtus(const std::vector<Link>& links, const std::vector<std::string>& interfaces);
 
@@ -38,6 +40,7 @@ private:
     Result<void> fill_vip(const Config& config, const Vip& vip);
 
     std::unique_ptr<companion_bpf, Close> skeleton_;
+    std::set<Address> vips_;
 };
 
 struct CounterInfo {

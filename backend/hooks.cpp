@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
+#include <poll.h>
 
 #include <cerrno>
 
@@ -20,6 +21,9 @@ constexpr std::uint32_t restore_handle = 0xba5c;
 // Ours is to see what leaves before others that may end the walk.
 constexpr std::uint32_t first_priority = 1;
 constexpr std::uint32_t last_priority = 16;
+// A qdisc whose filters somebody is reading cannot be removed for that moment.
+constexpr int most_busy = 300;
+constexpr int busy_milliseconds = 10;
 
 using dataplane::bpf_error;
 using dataplane::LibbpfLog;
@@ -178,7 +182,11 @@ Result<void> remove_clsact(std::uint32_t ifindex) {
     const LibbpfLog log;
     bpf_tc_hook hook = egress_of(ifindex);
     hook.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
-    const int error = bpf_tc_hook_destroy(&hook);
+    int error = bpf_tc_hook_destroy(&hook);
+    for (int i = 0; i < most_busy && error == -EBUSY; ++i) {
+        ::poll(nullptr, 0, busy_milliseconds);
+        error = bpf_tc_hook_destroy(&hook);
+    }
     if (error != 0 && error != -ENOENT && error != -EINVAL && error != -ENODEV)
         return failure(said_by(log, "remove the clsact qdisc", -error));
     return {};

@@ -3,13 +3,16 @@
 
 #include <algorithm>
 
+#include "backend/companion.h"
+#include "backend/files.h"
 #include "backend/hooks.h"
 #include "dataplane/bpffs.h"
 #include "dataplane/interface.h"
 
 namespace bascule::backend {
 
-Result<Record> find_leftovers(Netlink& netlink, const std::string& bpffs) {
+Result<Record> find_leftovers(Netlink& netlink, const std::string& bpffs,
+                              const std::string& sysctl_file) {
     Record found;
     auto addresses = netlink.addresses();
     if (!addresses) return failure(std::move(addresses.error()));
@@ -17,6 +20,9 @@ Result<Record> find_leftovers(Netlink& netlink, const std::string& bpffs) {
     if (!links) return failure(std::move(links.error()));
     auto pins = dataplane::list_directory(bpffs);
     if (!pins) return failure(std::move(pins.error()));
+    auto settings = read_file(sysctl_file);
+    if (!settings) return failure(std::move(settings.error()));
+    found.sysctl_file = *settings && is_own_sysctl_file(**settings);
     const auto loopback = dataplane::index_of_interface("lo");
     for (const HostAddress& address : *addresses)
         if (loopback && address.ifindex == *loopback && address.origin == own_address_origin)

@@ -10,7 +10,8 @@
 
 namespace bascule::backend {
 
-// `bpffs`: where this program pins. Empty when there is nothing.
-Result<Record> find_leftovers(Netlink& netlink, const std::string& bpffs);
+// `bpffs`: where this program pins; `sysctl_file`: which it writes. Empty when there is nothing.
+Result<Record> find_leftovers(Netlink& netlink, const std::string& bpffs,
+                              const std::string& sysctl_file);
 
 }  // namespace bascule::backend

@@ -36,6 +36,10 @@ void look_at_vips(const Config& config, const std::vector<HostAddress>& addresse
         if (shown.interface.empty() && vip.hold)
             status.problems.push_back("the VIP " + vip.address.to_string() +
                                       " is not on this host");
+        else if (shown.interface != "lo" && vip.hold)
+            status.problems.push_back("the VIP " + vip.address.to_string() + " is on " +
+                                      shown.interface +
+                                      ", where this host answers ARP and ND for it");
         status.vips.push_back(std::move(shown));
     }
     for (const Address& held : record.addresses)

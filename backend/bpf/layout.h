@@ -18,7 +18,7 @@
 #define BBE_MAX_VIPS 256
 #define BBE_MAX_PORTS 4096
 #define BBE_MAX_BALANCERS 256
-#define BBE_MAX_HOSTS 4096 /* addresses of this host */
+#define BBE_MAX_HOSTS 4096 /* addresses of this host that tunnels may be for */
 #define BBE_MAX_INTERFACES 16
 
 struct bbe_address {
@@ -67,11 +67,12 @@ BBE_ASSERT(sizeof(struct bbe_prefix) == 20, "bbe_prefix");
     X(INNER_NOT_VIP, "inner_not_vip", 0,                                                           \
       "passed untouched: a balancer's tunnel packet for no VIP of the configuration")              \
     X(OTHER_HOST, "other_host", 0,                                                                 \
-      "passed untouched: a tunnel packet for a VIP, sent to an address that is not this host's")   \
+      "passed untouched: a tunnel packet for a VIP, sent to a VIP or to an address that is not "   \
+      "this host's")                                                                               \
     X(UNKNOWN_BALANCER, "unknown_balancer", 1,                                                     \
       "tunnel packet for a VIP from a source that is not in 'balancers'")                          \
     X(OTHER_MODE, "other_mode", 1, "tunnel packet of a kind that is not in the VIP's 'forward'")   \
-    X(OUTER_FRAGMENT, "outer_fragment", 1, "fragment of a balancer's tunnel packet")               \
+    X(OUTER_FRAGMENT, "outer_fragment", 1, "fragment of a balancer's IPIP packet")                 \
     X(TRUNCATED, "truncated", 1, "a balancer's tunnel packet whose inner packet is cut short")     \
     X(GUE_HEADER, "gue_header", 1, "a balancer's GUE packet with a header that is not known")      \
     X(CONGESTION, "congestion", 1,                                                                 \

@@ -38,7 +38,8 @@ struct {
     __type(value, __u32);
 } balancers SEC(".maps");
 
-/* Addresses of this host: a tunnel ends here only when it is for one of them. */
+/* Addresses of this host but its VIPs: a tunnel ends here only when it is for one of them. What is
+ * sent to a VIP is a client's, whatever it says of its source. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, BBE_MAX_HOSTS);

@@ -2,9 +2,9 @@
 /*
  * Arrival: takes a balancer's packets out of their tunnel, IPv4 or IPv6 in either, by IP (RFC 2003,
  * RFC 2473, RFC 4213) or UDP (GUE, draft-ietf-intarea-gue-09). A tunnel ends here only when it
- * comes from a balancer of the configuration, is for an address of this host, and holds a packet
- * for a VIP that is configured for this kind of tunnel. A stranger's tunnel packet for a VIP is
- * dropped; what is not about a VIP is given to Linux untouched, always.
+ * comes from a balancer of the configuration, is for an address of this host that is no VIP, and
+ * holds a packet for a VIP that is configured for this kind of tunnel. A stranger's tunnel packet
+ * for a VIP is dropped; what is not about a VIP is given to Linux untouched, always.
  *
  * The outer UDP checksum is not verified: a balancer sends none (RFC 6935), and the inner packet
  * has its own.
@@ -271,7 +271,8 @@ static __always_inline int take_off(struct xdp_md *ctx, const struct tunnel *tun
     __u8 *behind_macs = data + sizeof(kept.macs);
     void *l3 = ethernet + 1;
 
-    if (data + sizeof(struct ethhdr) + sizeof(kept.tags) + sizeof(struct iphdr) > end)
+    /* An IP header is left, so there is room for the tags; more there need not be. */
+    if (l3 + sizeof(struct iphdr) > end)
         return drop(BBE_TRUNCATED);
     __builtin_memcpy(data, kept.macs, sizeof(kept.macs));
     if (tags >= 1) {
@@ -282,6 +283,8 @@ static __always_inline int take_off(struct xdp_md *ctx, const struct tunnel *tun
         __builtin_memcpy(behind_macs + sizeof(struct tag), &kept.tags[1], sizeof(struct tag));
         l3 += sizeof(struct tag);
     }
+    if (l3 + sizeof(struct iphdr) > end)
+        return drop(BBE_TRUNCATED);
     *(__be16 *)(l3 - 2) = tunnel->inner_family == 4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
     set_ecn(l3, tunnel->inner_family, (__u8)ecn);
     count(tunnel->is_gue ? BBE_DECAPSULATED_GUE : BBE_DECAPSULATED_IPIP);

@@ -135,7 +135,9 @@ TEST(BackendConfig, AVipIsNoBalancer) {
 
 TEST(BackendConfig, MissingSections) {
     EXPECT_EQ(errors_of(""),
-              (Errors{"b.toml: missing key 'server' in []", "b.toml: missing key 'vip' in []"}));
+              (Errors{"b.toml: missing table [server]", "b.toml: missing [[vip]], one at least"}));
+    EXPECT_EQ(errors_of(std::string("vip = []\n") + server),
+              Errors{"b.toml:1:7: missing [[vip]], one at least"});
 }
 
 TEST(BackendConfig, WrongKindsOfValues) {

@@ -5,10 +5,13 @@
 #include <linux/if_link.h>
 #include <net/if.h>
 
+#include <atomic>
 #include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
+#include "backend/hooks.h"
 #include "traffic.h"
 
 namespace bascule::test {
@@ -109,6 +112,33 @@ TEST_F(Life, WhatOthersChangedMeanwhileIsTheirs) {
     EXPECT_NE(after.find("net.ipv4.conf.all.arp_ignore = 8"), std::string::npos) << after;
     EXPECT_NE(after.find("somebodys"), std::string::npos) << after;
     EXPECT_EQ(after.find("bascule"), std::string::npos) << after;
+}
+
+// A reload has to overrule him; the end gives him his value back, not an older one.
+TEST_F(Life, WhatOthersSetBetweenReloadsComesBack) {
+    ASSERT_NO_FATAL_FAILURE(start(config(all_ways)));
+    must("sysctl -qw net.ipv4.conf.all.arp_ignore=3");
+    send(SIGHUP);
+    ASSERT_TRUE(eventually([&] { return applied() == 2; })) << log();
+    EXPECT_NE(snapshot().find("net.ipv4.conf.all.arp_ignore = 1"), std::string::npos);
+    EXPECT_EQ(end(SIGTERM), 0) << log();
+    EXPECT_NE(snapshot().find("net.ipv4.conf.all.arp_ignore = 3"), std::string::npos);
+}
+
+// After a loss of power the record is gone with /run, and the settings' file is not.
+TEST_F(Life, ItsOwnSettingsFileIsNobodyElses) {
+    const std::string file = sysctl_dir_ + "/60-bascule-backend.conf";
+    const std::string before = snapshot();
+    ASSERT_NO_FATAL_FAILURE(start(config(all_ways)));
+    must("cp " + file + " " + directory_ + "/kept");
+    EXPECT_EQ(end(SIGTERM), 0) << log();
+    must("cp " + directory_ + "/kept " + file);
+    ASSERT_NO_FATAL_FAILURE(start());
+    EXPECT_EQ(end(SIGTERM), 0) << log();
+    EXPECT_EQ(snapshot(), before);
+    must("cp " + directory_ + "/kept " + file);
+    EXPECT_EQ(command("undo").status, 0);
+    EXPECT_EQ(snapshot(), before);
 }
 
 TEST_F(Life, KilledItGoesOnServingAndTheNextOneTakesOver) {
@@ -269,6 +299,80 @@ TEST_F(Life, AnInterfaceThatIsMadeAnewIsServedAgain) {
     must(
         "ip link del eth0 && ip link add eth0 type veth peer name eth0p && ip link set eth0 up && "
         "ip link set eth0p up");
+    EXPECT_TRUE(eventually([&] { return command("status").status == 0; }))
+        << command("status").output << log();
+    EXPECT_EQ(end(SIGTERM), 0) << log();
+    EXPECT_EQ(snapshot().find("bascule"), std::string::npos);
+}
+
+// The kernel refuses to remove a qdisc at the very moment that somebody reads its filters.
+TEST_F(Life, WhoLooksOnDoesNotHinderTheEnd) {
+    const std::string before = snapshot();
+    for (int round = 0; round < 8; ++round) {
+        ASSERT_NO_FATAL_FAILURE(start(config(all_ways)));
+        std::atomic<bool> ends{false};
+        std::vector<std::thread> onlookers;
+        for (int i = 0; i < 12; ++i)
+            onlookers.emplace_back([&] {
+                while (!ends)
+                    (void)backend::filter_program(::if_nametoindex("eth0"));
+            });
+        const int status = end(SIGTERM);
+        ends = true;
+        for (std::thread& onlooker : onlookers)
+            onlooker.join();
+        EXPECT_EQ(status, 0) << log();
+        EXPECT_EQ(snapshot(), before);
+    }
+}
+
+TEST_F(Life, StatusTellsOfAVipThatIsNotOnLo) {
+    ASSERT_NO_FATAL_FAILURE(start(config(all_ways)));
+    must(std::string("ip addr del ") + vip4 + "/32 dev lo && ip addr add " + vip4 + "/32 dev eth0");
+    const Ended status = command("status");
+    EXPECT_EQ(status.status, 4);
+    EXPECT_NE(status.output.find("! the VIP 10.9.0.100 is on eth0, where"), std::string::npos)
+        << status.output;
+}
+
+TEST_F(Life, AnInterfaceWithAnotherNameIsGivenBack) {
+    ASSERT_NO_FATAL_FAILURE(start(config(all_ways)));
+    must("ip link set eth0 down && ip link set eth0 name lan0");
+    EXPECT_EQ(end(SIGTERM), 0) << log();
+    const std::string after =
+        shell("tc qdisc show dev lan0; tc filter show dev lan0 egress; ip link show lan0").output;
+    EXPECT_EQ(after.find("bascule"), std::string::npos) << after;
+    EXPECT_EQ(after.find("clsact"), std::string::npos) << after;
+    EXPECT_EQ(after.find("xdp"), std::string::npos) << after;
+}
+
+// One that is still gone, or not to be had, takes no other one along; and is tried again.
+TEST_F(Life, OfTwoInterfacesEachIsServedAgain) {
+    must("ip link add eth1 type veth peer name eth1p && ip link set eth1 up");
+    std::string text = config("[\"ipip\"]");
+    text.replace(text.find("\"eth0\""), 6, "\"eth1\", \"eth0\"");
+    ASSERT_NO_FATAL_FAILURE(start(text));
+    must("ip link del eth1 && ip link del eth0");
+    must("ip link add eth0 type veth peer name eth0p && ip link set eth0 up");
+    EXPECT_TRUE(eventually([&] {
+        return snapshot().find("bascule_restore") != std::string::npos && link_id(pin()) != 0 &&
+               snapshot().find("net.ipv4.conf.eth0.arp_ignore = 1") != std::string::npos;
+    })) << log();
+    // Made anew with a program of somebody else, which goes later.
+    must("ip link add eth2 type veth peer name eth2p");
+    bpf_insn code[2] = {};
+    code[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
+    code[0].imm = XDP_PASS;
+    code[1].code = BPF_JMP | BPF_EXIT;
+    const dataplane::UniqueFd program(
+        bpf_prog_load(BPF_PROG_TYPE_XDP, "somebodys", "GPL", code, 2, nullptr));
+    const int index = static_cast<int>(::if_nametoindex("eth2"));
+    ASSERT_EQ(bpf_xdp_attach(index, program.get(), XDP_FLAGS_DRV_MODE, nullptr), 0);
+    must("ip link set eth2 name eth1 && ip link set eth1 up");
+    EXPECT_TRUE(eventually([&] { return log().find("to eth1") != std::string::npos; })) << log();
+    EXPECT_EQ(command("status").status, 4);
+    ASSERT_EQ(bpf_xdp_detach(index, XDP_FLAGS_DRV_MODE, nullptr), 0);
+    must("ip link set eth1 mtu 1400");
     EXPECT_TRUE(eventually([&] { return command("status").status == 0; }))
         << command("status").output << log();
     EXPECT_EQ(end(SIGTERM), 0) << log();

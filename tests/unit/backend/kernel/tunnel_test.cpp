@@ -121,6 +121,17 @@ TEST_F(Tunnels, WhatIsForAnotherHostIsLinuxs) {
         [&] { return arrives(backend::in_ip(ip(balancer4), ip("10.9.0.77"), inner("it"))); }));
 }
 
+// No balancer sends a tunnel to a VIP: it would be a client's packet, who says he is a balancer.
+TEST_F(Tunnels, WhatAClientSendsToTheVipIsNoTunnel) {
+    ASSERT_NO_FATAL_FAILURE(begin("[\"l2\", \"ipip\", \"gue\"]"));
+    const Socket on_gue_port = Socket::udp(vip(true), gue_port);
+    const Bytes sent = inner("it");
+    EXPECT_FALSE(arrives(backend::in_gue(ip(balancer4), vip(true), gue_port, sent)));
+    EXPECT_EQ(on_gue_port.receive().text, std::string(sent.begin(), sent.end()));
+    EXPECT_FALSE(arrives(backend::in_ip(ip(balancer4), vip(true), sent)));
+    EXPECT_EQ(counter("other_host"), 2U);
+}
+
 TEST_F(Tunnels, CutShort) {
     ASSERT_NO_FATAL_FAILURE(begin("[\"ipip\", \"gue\"]"));
     Bytes longer = inner("it");
@@ -200,6 +211,26 @@ TEST_F(Tunnels, TagsOfTheFrameStay) {
             expected.insert(expected.end(), packet.begin(), packet.end());
             EXPECT_EQ(unwrapped(bpffs_ + "/xdp_eth0", arrives), expected) << tags.size();
         }
+    }
+}
+
+// A datagram's last fragment may hold one byte; the frame is short, but the packet is whole.
+TEST_F(Tunnels, AShortLastFragmentInside) {
+    ASSERT_NO_FATAL_FAILURE(begin("[\"gue\"]"));
+    Bytes packet = inner("");
+    packet.resize(21);
+    packet[3] = 21;
+    packet[7] = 185;  // an offset
+    packet = with_checksum(packet);
+    for (const Bytes& tags : {Bytes{}, Bytes{0x81, 0, 0x20, 100}}) {
+        Bytes expected = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
+        expected.insert(expected.end(), tags.begin(), tags.end());
+        expected.insert(expected.end(), {8, 0});
+        Bytes arrives = expected;
+        const Bytes outer = gue(packet);
+        arrives.insert(arrives.end(), outer.begin(), outer.end());
+        expected.insert(expected.end(), packet.begin(), packet.end());
+        EXPECT_EQ(unwrapped(bpffs_ + "/xdp_eth0", arrives), expected) << tags.size();
     }
 }
 
