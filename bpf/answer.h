@@ -322,16 +322,14 @@ static __always_inline int port_unreachable(struct xdp_md *ctx, const struct par
     return may_tell() ? tell(ctx, parcel, &telling, BSC_DROP_REFUSED) : drop(BSC_DROP_REFUSED);
 }
 
-/* on_empty = "reset": the client is told that nobody serves. The packet counts as dropped, whether
- * an answer leaves in its frame or not. */
+/* on_empty = "reset": the client is told that nobody serves. `parcel`: PARCEL_L4. The packet counts
+ * as dropped, whether an answer leaves in its frame or not. */
 __noinline int refuse(struct xdp_md *ctx, const struct parcel *parcel)
 {
     int verdict;
 
     if (!parcel)
         return XDP_ABORTED;
-    if (parcel->content != PARCEL_L4)
-        return drop(BSC_DROP_NO_BACKEND);
     if (parcel->protocol == IPPROTO_UDP)
         return port_unreachable(ctx, parcel);
     verdict = parcel->family == 4 ? reset4(ctx, parcel) : reset6(ctx, parcel);

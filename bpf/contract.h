@@ -141,8 +141,9 @@ BSC_ASSERT(sizeof(struct bsc_vip_bucket) == 64, "bsc_vip_bucket");
  *   bits 52..63  service slot
  * The code of a prefix of L bits is its bits, then a 1, then zeros, 17 bits in all: one port is
  * port << 1 | 1, any port 0x10000. A range of ports is at most 30 prefixes, each a word.
- * A bucket is a cache line of eight; it is filled from the front without holes, and a reader
- * stops at the first 0.
+ * A bucket is a cache line of eight, filled from the front; a reader stops at the first 0. A word
+ * never moves, or a reader might miss it: what is taken out before others leaves a word that fits
+ * no packet (BSC_SERVICE_WORD_GONE), to be used again.
  */
 #define BSC_SERVICE_WORDS_PER_BUCKET 8
 #define BSC_SERVICE_BUCKETS 4096
@@ -151,6 +152,7 @@ BSC_ASSERT(sizeof(struct bsc_vip_bucket) == 64, "bsc_vip_bucket");
 #define BSC_SERVICE_WORD_USED (1ULL << 50)
 #define BSC_SERVICE_WORD_KEY_MASK ((1ULL << 52) - 1)
 #define BSC_SERVICE_WORD_SLOT_SHIFT 52
+#define BSC_SERVICE_WORD_GONE (1ULL << 63)
 struct bsc_service_bucket {
     __u64 word[BSC_SERVICE_WORDS_PER_BUCKET];
 };

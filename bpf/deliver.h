@@ -60,6 +60,16 @@ static __always_inline __be16 rewritten_port(__u64 route)
     return (route >> BSC_ROUTE_PORT_SHIFT) & 0xffff;
 }
 
+/* Does the backend that `hop` was read of still have its slot? Asked after the rest of the entry
+ * was read: a slot's generation changes before anything else of it does. */
+static __always_inline int is_still(const struct bsc_backend *backend, __u64 hop)
+{
+    __asm__ __volatile__("" ::: "memory"); /* the rest was read by plain loads */
+    __u64 now = bsc_load(&backend->hop);
+
+    return now & BSC_HOP_UP && generation_of(now) == generation_of(hop);
+}
+
 /* ---- verified by itself: whatever is not the common case ------------------------------------- */
 
 /* The largest packet of a client's that fits the way to the backend. */
@@ -176,6 +186,8 @@ __noinline int send_on(struct xdp_md *ctx, const struct parcel *parcel)
     int verdict = send_by(ctx, parcel, service, backend, port, route);
 
     if (verdict == XDP_TX || verdict == XDP_REDIRECT || verdict == XDP_PASS) {
+        if (!is_still(backend, parcel->hop))
+            return drop(BSC_DROP_NO_BACKEND);
         count_traffic(service_slot, backend_slot, parcel->frame_bytes);
         count_followed(parcel);
     }

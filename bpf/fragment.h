@@ -80,18 +80,24 @@ __noinline int follow_fragment(struct xdp_md *ctx, struct parcel *parcel, __u32 
     if (!parcel || !fragment_key(ctx, parcel, fragment, &key))
         return drop(BSC_DROP_FRAGMENT);
 
-    struct bsc_fragment *entry = bpf_map_lookup_elem(&fragments, &key);
+    struct bsc_fragment *there = bpf_map_lookup_elem(&fragments, &key);
+    struct bsc_fragment entry;
 
-    if (!entry || seconds_now() - entry->seconds > BSC_FRAGMENT_SECONDS)
+    if (!there)
         return drop(BSC_DROP_FRAGMENT);
-    parcel->hop = hop_of_generation(entry->backend, entry->generation);
+    entry = *there;
+    /* An LRU map gives an entry's memory to another key without waiting for its readers. */
+    if (bpf_map_lookup_elem(&fragments, &key) != there ||
+        seconds_now() - entry.seconds > BSC_FRAGMENT_SECONDS)
+        return drop(BSC_DROP_FRAGMENT);
+    parcel->hop = hop_of_generation(entry.backend, entry.generation);
     if (!parcel->hop)
         return drop(BSC_DROP_FRAGMENT);
     parcel->content = PARCEL_LATER_FRAGMENT;
-    parcel->service = entry->service;
-    parcel->backend = entry->backend;
-    parcel->flow_hash = entry->hash;
-    note_service(entry->service);
+    parcel->service = entry.service;
+    parcel->backend = entry.backend;
+    parcel->flow_hash = entry.hash;
+    note_service(entry.service);
     note_step(BSC_STEP_FRAGMENT_LATER);
     return 0;
 }

@@ -207,12 +207,12 @@ static __always_inline int follow_quoted(struct parcel *parcel, const struct quo
 
 __noinline int follow_quoted4(struct parcel *parcel, const struct quoted *quoted, __u32 vip)
 {
-    return parcel && quoted ? follow_quoted(parcel, quoted, vip, 4) : XDP_ABORTED;
+    return parcel && quoted ? follow_quoted(parcel, quoted, vip, 4) : XDP_DROP;
 }
 
 __noinline int follow_quoted6(struct parcel *parcel, const struct quoted *quoted, __u32 vip)
 {
-    return parcel && quoted ? follow_quoted(parcel, quoted, vip, 6) : XDP_ABORTED;
+    return parcel && quoted ? follow_quoted(parcel, quoted, vip, 6) : XDP_DROP;
 }
 
 /* ---- in the walk itself ---------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ enum parcel_content {
 /* Offsets are bytes from the start of the frame. */
 struct parcel {
     __u64 hop;     /* of the backend, as read when it was decided */
-    __u32 backend; /* slot; 0: none, the client is to be told so (on_empty = reset) */
+    __u32 backend; /* slot; 0: none */
     __u32 service; /* slot */
     __u32 flow_hash;
     __u32 frame_bytes;

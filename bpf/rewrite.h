@@ -33,7 +33,7 @@ static __always_inline int rewrite_udp(struct xdp_md *ctx, __u32 l4, __be16 port
     return GO_ON;
 }
 
-/* The checksum of a quoted header. `at`: its offset. Lowers `icmp` by what it changed. */
+/* The checksum of a quoted header. `at`: its offset. It is under that of `icmp`, which follows. */
 static __always_inline void rewrite_quoted_checksum(struct xdp_md *ctx, const struct parcel *parcel,
                                                     __u32 at, __be16 from, __be16 to,
                                                     struct icmp_header *icmp)

@@ -60,6 +60,8 @@ __noinline int send_in_tunnel(struct xdp_md *ctx, const struct bsc_backend *back
     write_stations(frame, hop, bsc_load(&backend->source));
     write_ethernet(frame, 0, outer.family);
     write_outer(frame + 1, backend, &outer, flow_hash);
+    if (!is_still(backend, hop))
+        return drop(BSC_DROP_NO_BACKEND);
     count_traffic((__u16)slots, (__u16)(slots >> SLOTS_BACKEND_SHIFT),
                   sizeof(struct ethhdr) + bytes);
     return XDP_TX;
