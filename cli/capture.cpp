@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -82,10 +83,20 @@ private:
     bool colours_;
 };
 
-// What clients send is in it: for its owner alone.
+// What clients send is in it: for its owner alone, also a file that was there. A device stays as it
+// is. Null: errno says why.
 std::FILE* open_private(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    return fd < 0 ? nullptr : ::fdopen(fd, "wb");
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return nullptr;
+    struct stat info {};
+    const bool ready =
+        ::fstat(fd, &info) == 0 &&
+        (!S_ISREG(info.st_mode) || (::fchmod(fd, 0600) == 0 && ::ftruncate(fd, 0) == 0));
+    if (ready) return ::fdopen(fd, "wb");
+    const int why = errno;
+    ::close(fd);
+    errno = why;
+    return nullptr;
 }
 
 class Run {
@@ -215,10 +226,14 @@ int Run::finish() {
 }
 
 int Run::run() {
-    if (auto code = open_sink()) return *code;
     auto client = connect(options_);
     if (!client) return no_answer(options_, client.error());
     if (auto code = start(*client)) return *code;
+    // Only now: the capture that runs already may be writing to the file of that name.
+    if (auto code = open_sink()) {
+        stop(*client, true);
+        return *code;
+    }
     return loop(*client);
 }
 

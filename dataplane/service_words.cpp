@@ -26,13 +26,28 @@ std::uint64_t word_of(std::uint64_t key, std::size_t slot) {
     return key | std::uint64_t{slot} << BSC_SERVICE_WORD_SLOT_SHIFT;
 }
 
-// Takes word `i` out without a hole: a reader stops at the first 0.
+bool is_vacant(std::uint64_t word) {
+    return word == 0 || word == BSC_SERVICE_WORD_GONE;
+}
+
+// Takes word `i` out; no other word moves. What is vacant at the end becomes the end.
 void remove_word(bsc_service_bucket& bucket, std::size_t i) {
-    std::size_t last = i;
-    while (last + 1 < std::size(bucket.word) && bucket.word[last + 1] != 0)
-        last++;
-    if (last != i) bsc_store(&bucket.word[i], bucket.word[last]);
-    bsc_store(&bucket.word[last], 0);
+    bsc_store(&bucket.word[i], BSC_SERVICE_WORD_GONE);
+    for (std::size_t last = std::size(bucket.word); last-- > 0;) {
+        if (!is_vacant(bucket.word[last])) return;
+        if (bucket.word[last] != 0) bsc_store(&bucket.word[last], 0);
+    }
+}
+
+// Where a word of this key belongs: over the one that is there, else the first vacant place.
+// nullptr: the bucket is full.
+__u64* place_for(bsc_service_bucket& bucket, std::uint64_t key) {
+    __u64* vacant = nullptr;
+    for (__u64& word : bucket.word) {
+        if (names(word, key)) return &word;
+        if (vacant == nullptr && is_vacant(word)) vacant = &word;
+    }
+    return vacant;
 }
 
 bool same_vip_and_protocol(const model::ServiceKey& one, const model::ServiceKey& other) {
@@ -77,17 +92,14 @@ Result<void> ServiceWords::publish(std::uint16_t slot, const model::ServiceKey& 
     for (const model::PortPrefix& prefix : model::prefixes_of(key.ports)) {
         if (prefix.length < 16) lengths |= static_cast<std::uint16_t>(1U << prefix.length);
         const std::uint64_t wanted = word_key(vip, key, prefix);
-        auto& bucket = memory_.service_words[bsc_service_bucket_of(wanted)].word;
-        const auto place = std::find_if(std::begin(bucket), std::end(bucket), [&](__u64 word) {
-            return word == 0 || names(word, wanted);
-        });
-        if (place == std::end(bucket))
+        __u64* place = place_for(memory_.service_words[bsc_service_bucket_of(wanted)], wanted);
+        if (place == nullptr)
             return failure("bucket " + std::to_string(bsc_service_bucket_of(wanted)) +
                            " of the service table is full (" +
                            std::to_string(BSC_SERVICE_WORDS_PER_BUCKET) +
                            " port prefixes share it): another port would help");
-        if (*place == 0 || key.ports.is_single() || !leads_to_single(*place))
-            bsc_store(&*place, word_of(wanted, slot));
+        if (is_vacant(*place) || key.ports.is_single() || !leads_to_single(*place))
+            bsc_store(place, word_of(wanted, slot));
     }
     vips_.add_lengths(vip, key.protocol, lengths);
     return {};
@@ -164,8 +176,7 @@ std::vector<std::uint16_t> ServiceWords::repair() {
     return lost;
 }
 
-// A word stays when the service it leads to has its prefix; and only once, since a process may have
-// died between filling a hole and zeroing the last word.
+// A word stays when the service it leads to has its prefix.
 void ServiceWords::drop_strangers() {
     std::set<std::uint64_t> right;
     for (std::uint16_t slot = 0; slot < memory_.services.size(); slot++) {
@@ -176,16 +187,10 @@ void ServiceWords::drop_strangers() {
         for (const model::PortPrefix& prefix : model::prefixes_of(key.ports))
             right.insert(word_of(word_key(vip, key, prefix), slot));
     }
-    for (bsc_service_bucket& bucket : memory_.service_words) {
-        std::set<std::uint64_t> seen;
-        for (std::size_t i = 0; i < std::size(bucket.word) && bucket.word[i] != 0;) {
-            const std::uint64_t word = bucket.word[i];
-            if (right.contains(word) && seen.insert(word & BSC_SERVICE_WORD_KEY_MASK).second)
-                i++;
-            else
+    for (bsc_service_bucket& bucket : memory_.service_words)
+        for (std::size_t i = 0; i < std::size(bucket.word); i++)
+            if (!is_vacant(bucket.word[i]) && !right.contains(bucket.word[i]))
                 remove_word(bucket, i);
-        }
-    }
 }
 
 bool ServiceWords::is_whole(std::uint16_t slot, const model::ServiceKey& key) const {
@@ -194,18 +199,18 @@ bool ServiceWords::is_whole(std::uint16_t slot, const model::ServiceKey& key) co
     return vip != 0 && !prefixes.empty() &&
            std::all_of(prefixes.begin(), prefixes.end(), [&](const model::PortPrefix& prefix) {
                const __u64* word = find(word_key(vip, key, prefix));
-               return word != nullptr &&
-                      (slot_in(*word) == slot || (prefix.length == 16 && leads_to_single(*word)));
+               if (word == nullptr) return false;
+               // Only a range gives way, and only to a service of one port.
+               return slot_in(*word) == slot ||
+                      (!key.ports.is_single() && prefix.length == 16 && leads_to_single(*word));
            });
 }
 
 void ServiceWords::drop_words_of(std::uint16_t slot) {
     for (bsc_service_bucket& bucket : memory_.service_words)
-        for (std::size_t i = 0; i < std::size(bucket.word) && bucket.word[i] != 0;)
-            if (slot_in(bucket.word[i]) == slot)
+        for (std::size_t i = 0; i < std::size(bucket.word); i++)
+            if (!is_vacant(bucket.word[i]) && slot_in(bucket.word[i]) == slot)
                 remove_word(bucket, i);
-            else
-                i++;
 }
 
 }  // namespace bascule::dataplane

@@ -2,9 +2,9 @@
 // The words by which packets find their service: one for each port prefix of each service.
 //
 // Thread: control. Invariant: where a service of one port and a range meet in one word, it leads
-// to the service of one port. A VIP's lengths name every prefix length in use before any other
-// service loses a packet by it: words stand before the bit that leads to them, and the bit goes
-// before they do.
+// to the service of one port; where two ranges do, to the one that came last. A VIP's lengths name
+// every prefix length in use before any other service loses a packet by it: words stand before the
+// bit that leads to them, and the bit goes before they do.
 #pragma once
 
 #include <cstdint>

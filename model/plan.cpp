@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "bpf/contract.h"
 #include "model/free_slots.h"
 #include "model/maglev.h"
+#include "model/port_prefix.h"
 
 namespace bascule::model {
 namespace {
@@ -21,6 +23,11 @@ bool takes_new_flows(const DesiredBackend& backend) {
 std::string excess(std::size_t wanted, std::string_view what, std::size_t limit) {
     return std::to_string(wanted) + ' ' + std::string(what) + ", more than the " +
            std::to_string(limit) + " of the data plane";
+}
+
+bool share_ports(const ServiceKey& one, const ServiceKey& other) {
+    return one.vip == other.vip && one.protocol == other.protocol &&
+           one.ports.first <= other.ports.last && other.ports.first <= one.ports.last;
 }
 
 // Desired with every key once, in the order of the first mention.
@@ -76,6 +83,8 @@ public:
         set_vips();
         for (const Wanted::Service& wanted : wanted_.services)
             bring_to(wanted, free);
+        for (const std::uint16_t slot : taken_over_)
+            remove_service(slot);
         return std::move(result_);
     }
 
@@ -114,11 +123,47 @@ private:
     void remove_services() {
         for (const auto& [slot, service] : before_.services) {
             if (wanted_.keys.contains(service.key)) continue;
-            write(WithdrawService{slot, service.key});
-            set_ring(slot, {});
-            clear_backends_not_in({}, standing_[slot]);
-            write(ClearService{slot});
+            if (is_taken_over(service.key))
+                taken_over_.push_back(slot);
+            else
+                remove_service(slot);
         }
+        if (taken_over_.empty() || room_for_both()) return;
+        for (const std::uint16_t slot : std::exchange(taken_over_, {}))
+            remove_service(slot);
+    }
+
+    void remove_service(std::uint16_t slot) {
+        write(WithdrawService{slot, before_.services.at(slot).key});
+        set_ring(slot, {});
+        clear_backends_not_in({}, standing_[slot]);
+        write(ClearService{slot});
+    }
+
+    // A new service has ports of this one. Were there neither for a moment, Linux would refuse the
+    // packets of connections that live.
+    bool is_taken_over(const ServiceKey& key) const {
+        return std::any_of(wanted_.services.begin(), wanted_.services.end(),
+                           [&](const Wanted::Service& wanted) {
+                               const ServiceKey& other = wanted.service->key;
+                               return share_ports(key, other) && !slot_of(other);
+                           });
+    }
+
+    // For all that stands, and all that is new beside it.
+    bool room_for_both() {
+        std::size_t services = 0;
+        std::size_t prefixes = 0;
+        const auto count = [&](const ServiceKey& key) {
+            ++services;
+            prefixes += prefixes_of(key.ports).size();
+        };
+        for (const auto& [slot, service] : before_.services)
+            count(service.key);
+        for (const Wanted::Service& wanted : wanted_.services)
+            if (!slot_of(wanted.service->key)) count(wanted.service->key);
+        return services <= service_slots && prefixes <= most_port_prefixes &&
+               backend_slots - before_.backends.size() >= new_backends();
     }
 
     // What an earlier process left half done belongs to no service.
@@ -263,6 +308,7 @@ private:
     std::map<ServiceKey, std::uint16_t> slot_of_;
     std::map<std::uint16_t, SlotOf> standing_;  // by service slot
     SlotOf none_;                               // of a service that did not stand
+    std::vector<std::uint16_t> taken_over_;     // services that go when the new ones stand
     Plan result_;
 };
 

@@ -90,7 +90,8 @@ void record(Tables& tables, const Write& write);
 //
 // A backend with weight 0, not up, or without a next hop is not in its service's ring, and a backup
 // is only when no other backend is. Of services or backends wanted twice the first counts. A
-// service's VIP counts as wanted.
+// service's VIP counts as wanted. A service that goes is withdrawn first, but after a new one that
+// has some of its ports, where there is room for both.
 Result<Plan> plan(const Tables& now, const Desired& want);
 // The same plan; `memo`, kept from one plan to the next, spares the rings that do not change.
 Result<Plan> plan(const Tables& now, const Desired& want, RingMemo& memo);

@@ -232,9 +232,11 @@ void Daemon::undo_start(const model::Config& config) {
 
 Result<void> Daemon::say(const BackendName& backend, const OperatorWord& word) {
     if (auto kept = state_->words().set(backend, word); !kept) return kept;
+    auto written = converge(state_->config());
+    // A drain begins when the ring has lost its backend: a walk that begins before may miss a
+    // session that comes meanwhile.
     state_->drains().follow(state_->config(), state_->words(), std::chrono::steady_clock::now());
-    if (auto written = converge(state_->config()); !written)
-        return failure(std::move(written.error()));
+    if (!written) return failure(std::move(written.error()));
     return {};
 }
 

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "command.h"
 
@@ -176,23 +177,40 @@ TEST_F(Watch, JsonIsALineAPacketAndADocumentAtTheEnd) {
     EXPECT_EQ(json::parse(lines[2])["schema"], 1);
 }
 
-TEST_F(Watch, WhatCannotBeWrittenIsSaidFirst) {
+TEST_F(Watch, WhatCannotBeWrittenEndsTheCapture) {
     CannedCapture capture;
     RunningServer server(options(), with(capture));
     const Ended nowhere = run({"capture", "-w", directory_.file("no/such/x")});
     EXPECT_EQ(nowhere.code, 1);
     EXPECT_TRUE(has(nowhere.err, "No such file")) << nowhere.err;
+    EXPECT_TRUE(std::exchange(capture.discarded, false));
     const Ended full = run({"capture", "-w", "/dev/full"});
     EXPECT_EQ(full.code, 1);
     EXPECT_TRUE(has(full.err, "No space left")) << full.err;
+    EXPECT_TRUE(capture.discarded);
+}
+
+TEST_F(Watch, AFileThatIsThereBecomesItsOwnersAlone) {
+    const std::string file = directory_.file("old.pcapng");
+    std::ofstream(file) << std::string(100000, 'x');
+    std::filesystem::permissions(file, std::filesystem::perms(0644));
+    CannedCapture capture{.most = 2};
+    RunningServer server(options(), with(capture));
+    EXPECT_EQ(run({"capture", "-w", file}).code, 0);
+    EXPECT_EQ(std::filesystem::status(file).permissions(), std::filesystem::perms(0600));
+    EXPECT_LT(std::filesystem::file_size(file), 10000U) << "nothing of the old one is left";
 }
 
 TEST_F(Watch, WhatTheDaemonRefuses) {
     RunningServer server(options(),
                          with(failure_response(Failure::FAILURE_BUSY, "another capture runs")));
-    const Ended result = run({"capture"});
+    // The capture that runs may be the one that writes this file.
+    const std::string file = directory_.file("running.pcapng");
+    std::ofstream(file) << "packets";
+    const Ended result = run({"capture", "-w", file});
     EXPECT_EQ(result.code, 1);
     EXPECT_TRUE(has(result.err, "another capture runs"));
+    EXPECT_EQ(std::filesystem::file_size(file), 7U) << "left alone";
 }
 
 }  // namespace

@@ -477,6 +477,46 @@ TEST(Plan, ARangeOfOtherEndsIsAnotherService) {
     EXPECT_EQ(writes_of<PublishService>(p).at(0).key.ports, (PortRange{8000, 8100}));
 }
 
+// Which of the two writes comes first; both are there.
+template <typename One, typename Other>
+bool comes_before(const Plan& p) {
+    const auto at = [&](auto is) { return std::find_if(p.writes.begin(), p.writes.end(), is); };
+    const auto one = at([](const Write& w) { return std::holds_alternative<One>(w); });
+    const auto other = at([](const Write& w) { return std::holds_alternative<Other>(w); });
+    EXPECT_TRUE(one != p.writes.end() && other != p.writes.end());
+    return one < other;
+}
+
+TEST(Plan, PortsThatTwoServicesShareAreNeverWithoutOne) {
+    Desired want = desired({service(80, {backend(1)})});
+    want.services[0].key.ports = {8000, 8099};
+    const Tables now = planned({}, want).after;
+    for (const PortRange ports :
+         {PortRange{8000, 8199}, PortRange{8050, 8050}, PortRange{0, 65535}}) {
+        want.services[0].key.ports = ports;
+        const Plan p = planned(now, want);
+        EXPECT_TRUE((comes_before<PublishService, WithdrawService>(p))) << ports.to_string();
+        EXPECT_EQ(p.after.services.size(), 1U);
+    }
+    want.services[0].key.ports = {8100, 8199};
+    EXPECT_TRUE((comes_before<WithdrawService, PublishService>(planned(now, want))))
+        << "none is shared";
+    want.services[0].key = {v4(255, 1), {8000, 8199}, Protocol::udp};
+    EXPECT_TRUE((comes_before<WithdrawService, PublishService>(planned(now, want))))
+        << "of another protocol";
+}
+
+TEST(Plan, WithoutRoomForBothTheOldServiceGoesFirst) {
+    std::vector<DesiredBackend> many;
+    for (unsigned n = 1; n <= BSC_MAX_BACKENDS / 2; ++n)
+        many.push_back(backend(n));
+    Desired want = desired({service(80, many)});
+    want.services[0].key.ports = {8000, 8099};
+    const Tables now = planned({}, want).after;
+    want.services[0].key.ports.last = 8199;
+    EXPECT_TRUE((comes_before<WithdrawService, PublishService>(planned(now, want))));
+}
+
 TEST(Plan, ReplacedBackendStandsBeforeTheOldOneGoes) {
     const Tables now = planned({}, desired({service(80, {backend(1)})})).after;
     const Plan p = planned(now, desired({service(80, {backend(2)})}));
