@@ -7,6 +7,7 @@
 #include "cli/names.h"
 #include "cli/sheet.h"
 #include "cli/table.h"
+#include "cli/wrap.h"
 
 namespace bascule::cli {
 
@@ -28,14 +29,16 @@ std::string headline(const control::Status& status, const Screen& screen) {
 
 std::string problems(const control::Status& status, const Screen& screen) {
     std::string text;
-    for (const auto& degradation : status.degradations()) {
-        text += paint("  ! ", Colour::red, screen.colours) + harmless(degradation.what()) + "\n";
-        if (!degradation.mend().empty()) text += "    -> " + harmless(degradation.mend()) + "\n";
-    }
-    for (const auto& notice : status.notices()) {
-        text += paint("  i ", Colour::yellow, screen.colours) + harmless(notice.what()) + "\n";
-        if (!notice.mend().empty()) text += "    -> " + harmless(notice.mend()) + "\n";
-    }
+    const auto tell = [&](const control::Degradation& one, char mark, Colour colour) {
+        // Painted afterwards: a colour has no width.
+        std::string said = wrap("    ", harmless(one.what()), screen.width);
+        text += paint(std::string("  ") + mark, colour, screen.colours) + said.substr(3);
+        if (!one.mend().empty()) text += wrap("    -> ", harmless(one.mend()), screen.width);
+    };
+    for (const auto& degradation : status.degradations())
+        tell(degradation, '!', Colour::red);
+    for (const auto& notice : status.notices())
+        tell(notice, 'i', Colour::yellow);
     return text;
 }
 

@@ -3,12 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <span>
 #include <string_view>
 
 #include "cli/decode.h"
 #include "cli/table.h"
+#include "cli/wrap.h"
 
 namespace bascule::cli {
 
@@ -31,24 +31,6 @@ std::string hex(const std::string& bytes) {
     for (const std::uint8_t byte : bytes_of(bytes))
         text += fmt::format("{:02x}", byte);
     return text;
-}
-
-// `first` stands before the first line, and as much room before the others. Breaks at spaces.
-std::string wrap(const std::string& first, std::string_view text, std::size_t width) {
-    const std::string room(first.size(), ' ');
-    const std::size_t most = width > first.size() + 20 ? width - first.size() : 20;
-    std::string lines;
-    std::string_view rest = text;
-    do {
-        std::size_t count = rest.size();
-        if (count > most) {
-            const std::size_t space = rest.rfind(' ', most);
-            count = space == std::string_view::npos || space == 0 ? most : space;
-        }
-        lines += (lines.empty() ? first : room) + std::string(rest.substr(0, count)) + '\n';
-        rest.remove_prefix(std::min(rest.size(), rest.find_first_not_of(' ', count)));
-    } while (!rest.empty());
-    return lines;
 }
 
 std::string named(std::string_view name, std::string_view text, std::size_t indent,

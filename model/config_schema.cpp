@@ -104,7 +104,7 @@ constexpr KeySchema defaults_keys[] = {
      .choices = booleans},
     {.key = "mss_clamp",
      .type = integer,
-     .meaning = "Largest TCP segment that SYNs may ask for; 0: as they ask.",
+     .meaning = "Largest TCP segment that clients' SYNs may ask servers for; 0: as they ask.",
      .fallback = "0",
      .least = 0,
      .most = 65535},
@@ -169,8 +169,9 @@ constexpr KeySchema service_keys[] = {
     {.key = "mss_clamp",
      .type = integer,
      .meaning =
-         "Largest TCP segment, in bytes, that the SYN of a client may ask for: 536 to 65535, "
-         "or 0 to let it be. Only for `tcp`.",
+         "Largest TCP segment, in bytes, that the SYN of a client may ask the server for: 536 to "
+         "65535, or 0 to let it be. Bounds what servers send; what clients send, "
+         "`bascule-backend` bounds. Only for `tcp`.",
      .fallback = default_of_file,
      .least = 0,
      .most = 65535},

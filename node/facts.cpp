@@ -88,10 +88,8 @@ void gather_ways(const Daemon& daemon, Facts& facts) {
             if (!hop) continue;
             std::string& name = names[hop->ifindex];
             if (name.empty()) name = interface_name(hop->ifindex);
-            facts.ways.push_back({service.name, name, !service.vip.is_v4(),
-                                  service.protocol == model::Protocol::tcp, hop->mtu,
-                                  overhead_of(service.forward, backend.address), service.mss_clamp,
-                                  arrival});
+            facts.ways.push_back({service.name, name, hop->mtu,
+                                  overhead_of(service.forward, backend.address), arrival});
         }
     }
 }

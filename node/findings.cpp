@@ -13,9 +13,8 @@ namespace bascule::node {
 namespace {
 
 constexpr std::size_t most_named = 3;
-// An IP header and a TCP header without options.
-constexpr unsigned headers_v4 = 40;
-constexpr unsigned headers_v6 = 60;
+// IPv6 and TCP headers.
+constexpr unsigned smallest_packet = 60;
 
 // "a, b, c and 4 more"
 template <typename Names>
@@ -42,24 +41,18 @@ void find_stripped(const std::vector<DeviceFacts>& devices, std::vector<Finding>
     }
 }
 
-unsigned largest_mss(const WayFacts& way) {
-    return way.mtu - way.overhead - (way.v6 ? headers_v6 : headers_v4);
-}
-
 // Clients whose packets do not fit are told by ICMP, once each; most never send one so large. So it
-// is no problem, but explains a slow upload.
+// is no problem, but explains a slow upload. (A clamp of the service would not help: what a client
+// may send is bounded by the SYN-ACK, which does not come this way.)
 bool is_narrow(const WayFacts& way) {
-    if (way.mtu <= way.overhead + headers_v6) return false;  // of no use: the backend says so
-    if (way.arrival_mtu <= static_cast<unsigned>(way.mtu - way.overhead)) return false;
-    return !way.tcp || way.mss_clamp == 0 || way.mss_clamp > largest_mss(way);
+    if (way.mtu <= way.overhead + smallest_packet) return false;  // of no use: the backend says so
+    return way.arrival_mtu > static_cast<unsigned>(way.mtu - way.overhead);
 }
 
 void find_narrow(const std::vector<WayFacts>& ways, std::vector<Finding>& found) {
     struct Cause {
         std::set<std::string> services;
         std::uint32_t arrival_mtu = 0;
-        unsigned mss = 65535;
-        bool tcp = false;
     };
     std::map<std::tuple<std::string, unsigned, unsigned>, Cause> causes;
     for (const WayFacts& way : ways) {
@@ -67,21 +60,19 @@ void find_narrow(const std::vector<WayFacts>& ways, std::vector<Finding>& found)
         Cause& cause = causes[{way.interface, way.mtu, way.overhead}];
         cause.services.insert(way.service);
         cause.arrival_mtu = std::max(cause.arrival_mtu, way.arrival_mtu);
-        cause.tcp |= way.tcp;
-        if (way.tcp) cause.mss = std::min(cause.mss, largest_mss(way));
     }
     for (const auto& [key, cause] : causes) {
         const auto& [interface, mtu, overhead] = key;
         const std::string tunnel =
             overhead == 0 ? "" : fmt::format(", {} of them for the tunnel", overhead);
-        std::string mend = fmt::format("let the way carry {} bytes", cause.arrival_mtu + overhead);
-        if (cause.tcp) mend += fmt::format(", or set mss_clamp = {}", cause.mss);
         found.push_back(
             {Finding::Level::notice,
              fmt::format("{}: clients' packets over {} bytes are refused with \"too big\": the way "
                          "by {} carries {}{}",
                          some(cause.services), mtu - overhead, interface, mtu, tunnel),
-             std::move(mend)});
+             fmt::format("let the way carry {} bytes; TCP is spared where bascule-backend runs on "
+                         "the servers",
+                         cause.arrival_mtu + overhead)});
     }
 }
 

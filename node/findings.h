@@ -20,11 +20,8 @@ struct DeviceFacts {
 struct WayFacts {
     std::string service;
     std::string interface;          // that they leave by
-    bool v6 = false;                // the service's own packets
-    bool tcp = true;                // else no MSS holds their size down
     std::uint16_t mtu = 0;          // of the way, bytes
     std::uint16_t overhead = 0;     // of the tunnel, bytes; 0: none
-    std::uint16_t mss_clamp = 0;    // of the service; 0: none
     std::uint32_t arrival_mtu = 0;  // what clients' packets may have, bytes; 0: not known
 };
 

@@ -209,8 +209,8 @@ void Words::advise(control::TraceStep& step) const {
         step.add_details("[node] interfaces has to name every interface that packets leave by");
     } else if (reason.starts_with("too_big") && facts_.backend) {
         step.add_details(
-            fmt::format("the way to {} takes {} bytes, outer headers included; mss_clamp keeps "
-                        "TCP below it",
+            fmt::format("the way to {} takes {} bytes, outer headers included; "
+                        "bascule-backend on the server keeps TCP below it",
                         name_of(*facts_.backend), facts_.backend->mtu()));
     } else if (reason == "not_held") {
         step.add_details("look at: bascule status");
