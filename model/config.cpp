@@ -211,6 +211,12 @@ Config config_of(const Draft& draft, std::string_view host_name) {
 
 }  // namespace
 
+const char* name_of(Forward forward) {
+    for (const Word<Forward>& word : forwards)
+        if (word.value == forward) return word.text.data();
+    throw std::logic_error("a way of forwarding has no word");
+}
+
 std::string Diagnostic::to_string() const {
     if (file.empty()) return message;
     if (line == 0) return file + ": " + message;

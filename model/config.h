@@ -26,6 +26,8 @@ enum class Unknown { rehash, drop };
 enum class Forward { l2, ipip, gue, local };
 enum class OnEmpty { drop, reset };
 
+const char* name_of(Forward forward);  // "l2", as in the file
+
 // An address whose last bits, beyond the prefix length, are each flow's own: what a tunnel's
 // packets come from, so that what lies between spreads them. A length of 32 or 128 has none.
 struct TunnelSource {

@@ -64,20 +64,6 @@ void describe_backends(const model::ServiceConfig& from, const model::ServiceCon
     }
 }
 
-std::string_view name_of(model::Forward forward) {
-    switch (forward) {
-        case model::Forward::ipip:
-            return "ipip";
-        case model::Forward::gue:
-            return "gue";
-        case model::Forward::local:
-            return "local";
-        case model::Forward::l2:
-            break;
-    }
-    return "l2";
-}
-
 // All that has no line of its own.
 auto settings_of(const model::ServiceConfig& service) {
     const auto& s = service;

@@ -22,10 +22,6 @@ bool is_tunnel(Forward forward) {
     return forward == Forward::ipip || forward == Forward::gue;
 }
 
-std::string_view name_of(Forward forward) {
-    return forward == Forward::gue ? "gue" : "ipip";
-}
-
 // The bits of a backend's way that come from the file alone.
 model::Delivery delivery_of(const model::NodeConfig& node, const model::ServiceConfig& service,
                             const model::BackendConfig& backend) {

@@ -82,20 +82,6 @@ control::SessionState to_message(bsc_state state) {
 
 }  // namespace
 
-const char* name_of(model::Forward forward) {
-    switch (forward) {
-        case model::Forward::ipip:
-            return "ipip";
-        case model::Forward::gue:
-            return "gue";
-        case model::Forward::local:
-            return "local";
-        case model::Forward::l2:
-            break;
-    }
-    return "l2";
-}
-
 std::string reason_of(const BackendView& view) {
     switch (view.condition) {
         case BackendCondition::unresolved:

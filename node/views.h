@@ -52,8 +52,6 @@ private:
 // nothing to explain, or when he has said so himself.
 std::string reason_of(const BackendView& view);
 
-const char* name_of(model::Forward forward);  // "l2", as in the file
-
 // Who serves a service.
 struct Readiness {
     std::uint32_t serving = 0;  // backends that take new flows
