@@ -49,10 +49,10 @@ std::string address_of(const control::Backend& backend) {
 // What a service's row has no room for; empty when nothing is out of the ordinary.
 std::string service_note(const control::Service& service) {
     std::vector<std::string> parts;
-    if (service.on_backups()) parts.push_back("only backups serve");
-    if (service.affinity() == "source") parts.push_back("affinity source");
-    if (service.unknown() == "drop") parts.push_back("unknown drop");
-    if (service.on_empty() == "reset") parts.push_back("on_empty reset");
+    if (service.on_backups()) parts.emplace_back("only backups serve");
+    if (service.affinity() == "source") parts.emplace_back("affinity source");
+    if (service.unknown() == "drop") parts.emplace_back("unknown drop");
+    if (service.on_empty() == "reset") parts.emplace_back("on_empty reset");
     if (service.mss_clamp() > 0) parts.push_back(fmt::format("mss_clamp {}", service.mss_clamp()));
     if (service.gue_port() > 0) parts.push_back(fmt::format("gue_port {}", service.gue_port()));
     return fmt::format("{}", fmt::join(parts, ", "));

@@ -50,8 +50,8 @@ __u64* place_for(bsc_service_bucket& bucket, std::uint64_t key) {
     return vacant;
 }
 
-bool same_vip_and_protocol(const model::ServiceKey& one, const model::ServiceKey& other) {
-    return one.vip == other.vip && one.protocol == other.protocol;
+bool may_share_ports(const model::ServiceKey& one, const model::ServiceKey& two) {
+    return one.vip == two.vip && one.protocol == two.protocol;
 }
 
 }  // namespace
@@ -111,7 +111,7 @@ std::uint16_t ServiceWords::lengths_of(const model::ServiceKey& key, std::size_t
     for (std::size_t slot = 0; slot < memory_.services.size(); slot++) {
         if (slot == without || !in_use(slot)) continue;
         const model::ServiceKey other = key_of_entry(memory_.services[slot]);
-        if (!same_vip_and_protocol(other, key)) continue;
+        if (!may_share_ports(key, other)) continue;
         for (const model::PortPrefix& prefix : model::prefixes_of(other.ports))
             if (prefix.length < 16) lengths |= static_cast<std::uint16_t>(1U << prefix.length);
     }
@@ -124,7 +124,7 @@ std::uint64_t ServiceWords::successor(const model::ServiceKey& key, std::size_t 
     for (std::size_t slot = 0; slot < memory_.services.size(); slot++) {
         if (slot == without || !in_use(slot)) continue;
         const model::ServiceKey other = key_of_entry(memory_.services[slot]);
-        if (!same_vip_and_protocol(other, key) || other.ports.is_single()) continue;
+        if (!may_share_ports(key, other) || other.ports.is_single()) continue;
         const auto prefixes = model::prefixes_of(other.ports);
         if (std::find(prefixes.begin(), prefixes.end(), port) != prefixes.end()) return slot;
     }

@@ -31,7 +31,7 @@ void fill(control::OperatorWord& message, const OperatorWord& word) {
 // "10.9.0.1", or with the bits that are each flow's own "10.9.8.0/24".
 std::string tunnel_source_of(const model::Delivery& delivery) {
     const int length = delivery.tunnel_source.is_v4() ? 32 : 128;
-    const std::string text = delivery.tunnel_source.to_string();
+    std::string text = delivery.tunnel_source.to_string();
     if (delivery.entropy_bits == 0) return text;
     return fmt::format("{}/{}", text, length - delivery.entropy_bits);
 }
