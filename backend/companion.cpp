@@ -67,15 +67,19 @@ Result<Companion> Companion::open(const Options& options) {
 
 // ---- apply ----
 
-Result<void> Companion::apply(const Config& config) {
+Result<void> Companion::apply(const Config& config, const std::string& text) {
     auto links = examine(config);
     if (!links) return failure(std::move(links.error()));
     const bool was_active = active();
-    if (auto changed = change(config, *links); !changed) {
+    auto changed = change(config, *links);
+    if (changed) changed = write_file(options_.applied_file(), text, 0600);
+    if (!changed) {
         go_back(changed.error(), was_active);
         return changed;
     }
     config_ = config;
+    is_torn_ = false;
+    pace_ = {};
     return {};
 }
 
@@ -124,7 +128,7 @@ Result<void> Companion::change(const Config& config, const std::vector<Link>& li
     if (done) done = drop_surplus_hooks(config);
     if (done) done = drop_surplus_sysctls(config);
     if (done) done = put_sysctl_file(config);
-    if (done) done = refresh();
+    if (done) done = follow_host();
     if (!done) std::swap(engine, engine_);
     return done;
 }
@@ -140,10 +144,17 @@ void Companion::go_back(const Error& why, bool was_active) {
     } else {
         spdlog::warn("what an earlier process put in place stays");
     }
+    is_torn_ = !back;
     if (!back) spdlog::error("going back failed, too: {}", back.error().text());
 }
 
 Result<void> Companion::refresh() {
+    Result<void> first = follow_host();
+    if (config_) keep_first(first, put_back(*config_));
+    return first;
+}
+
+Result<void> Companion::follow_host() {
     if (!engine_) return {};
     auto addresses = netlink_.addresses();
     if (!addresses) return failure(std::move(addresses.error()));
@@ -181,7 +192,8 @@ Result<void> Companion::follow_interface(const Config& config, const Link& link)
 }
 
 void Companion::tell(std::uint64_t applied, std::uint64_t refused) const {
-    if (auto written = write_holder(lock_.get(), {::getpid(), applied, refused}); !written)
+    if (auto written = write_holder(lock_.get(), {::getpid(), applied, refused, put_back_count_});
+        !written)
         spdlog::warn("{}: {}", options_.lock_file(), written.error().text());
 }
 
@@ -204,6 +216,7 @@ Result<void> Companion::undo() {
         return first;
     }
     keep_first(first, remove_pins());
+    if (first) first = remove_file(options_.applied_file());
     if (first) first = remove_record(options_.record_file());
     engine_.reset();
     config_.reset();
@@ -308,45 +321,6 @@ Result<void> Companion::drop_surplus_hooks(const Config& config) {
         return !interface.xdp && !interface.filter && !interface.clsact;
     });
     return save();
-}
-
-// ---- addresses ----
-
-Result<void> Companion::put_addresses(const Config& config) {
-    auto there = netlink_.addresses();
-    if (!there) return failure(std::move(there.error()));
-    const auto loopback = dataplane::index_of_interface("lo");
-    for (const Vip& vip : config.vips) {
-        if (!vip.hold) continue;
-        const auto found = std::find_if(there->begin(), there->end(), [&](const auto& other) {
-            return other.address == vip.address;
-        });
-        if (found != there->end() && (!loopback || found->ifindex != *loopback))
-            spdlog::warn("the VIP {} is on {}, where this host answers ARP and ND for it",
-                         vip.address.to_string(),
-                         dataplane::name_of_interface(found->ifindex, "another interface"));
-        if (found != there->end()) continue;
-        if (!contains(record_.addresses, vip.address)) record_.addresses.push_back(vip.address);
-        if (auto saved = save(); !saved) return saved;
-        if (auto added = netlink_.add_to_loopback(vip.address); !added)
-            return failure(std::move(added.error()));
-    }
-    return {};
-}
-
-Result<void> Companion::drop_addresses(const std::vector<Address>& kept) {
-    Result<void> first;
-    const std::vector<Address> all = record_.addresses;
-    for (const Address& address : all) {
-        if (contains(kept, address)) continue;
-        auto removed = netlink_.remove_from_loopback(address);
-        if (removed)
-            std::erase(record_.addresses, address);
-        else
-            keep_first(first, failure(std::move(removed.error())));
-    }
-    if (record_.addresses != all) keep_first(first, save());
-    return first;
 }
 
 }  // namespace bascule::backend

@@ -23,6 +23,7 @@
 #include "backend/config.h"
 #include "backend/engine.h"
 #include "backend/netlink.h"
+#include "backend/put_back_pace.h"
 #include "backend/record.h"
 #include "base/result.h"
 #include "dataplane/unique_fd.h"
@@ -36,6 +37,7 @@ struct Options {
     std::string sysctl_dir = "/etc/sysctl.d";
 
     std::string record_file() const { return runtime_dir + "/state.json"; }
+    std::string applied_file() const { return runtime_dir + "/applied.toml"; }
     std::string lock_file() const { return runtime_dir + "/lock"; }
     std::string counters_pin() const { return bpffs + "/counters"; }
     std::string sysctl_file() const { return sysctl_dir + "/60-bascule-backend.conf"; }
@@ -53,10 +55,20 @@ public:
     // checked before anything is changed. When a change fails all the same, what was before is put
     // back: the earlier configuration, or the host as found; of one that an earlier process put in
     // place nothing is known but the record, and it stays, still serving as far as it was.
-    Result<void> apply(const Config& config);
+    // `text`: what the configuration was read from, kept for who asks what is applied.
+    Result<void> apply(const Config& config, const std::string& text);
+    // An apply failed, and putting back what was before failed, too: neither is whole, until an
+    // apply succeeds, or puts back what was before.
+    bool is_torn() const { return is_torn_; }
 
-    // Addresses, MTUs or interfaces of the host changed.
+    // Addresses, MTUs or interfaces of the host changed. A VIP that somebody else took off it is
+    // put back, each at most once a second.
     Result<void> refresh();
+    // When a refresh is due though nothing changes, in milliseconds from now; -1: never. As poll(2)
+    // takes it.
+    int refresh_due() const;
+    // VIPs put back so far.
+    std::uint64_t put_back_count() const { return put_back_count_; }
 
     // The host as it was found. What can be undone is, whatever fails; the first failure is told.
     Result<void> undo();
@@ -73,6 +85,7 @@ private:
                                    const std::vector<Link>& links);
     Result<void> change(const Config& config, const std::vector<Link>& links);
     void go_back(const Error& why, bool was_active);
+    Result<void> follow_host();
 
     Result<void> remove_pins();
 
@@ -92,6 +105,8 @@ private:
 
     Result<void> put_addresses(const Config& config);
     Result<void> drop_addresses(const std::vector<Address>& kept);
+    Result<void> put_back(const Config& config);
+    Result<void> hold(const Address& vip);
 
     Result<void> save() { return save_record(options_.record_file(), record_); }
 
@@ -102,6 +117,9 @@ private:
     std::optional<Config> config_;  // what this process applied
     std::unique_ptr<Engine> engine_;
     std::set<std::string> unserved_;  // interfaces made anew that could not be served yet
+    bool is_torn_ = false;
+    PutBackPace pace_;
+    std::uint64_t put_back_count_ = 0;
 };
 
 // The ARP settings that a server with VIPs on lo needs, by path, with the value that is set.

@@ -22,6 +22,14 @@ std::string beside(const std::string& path) {
     return path + ".new";
 }
 
+// The names in the directory of a file, on the disk. 0, or errno.
+int sync_directory(const std::string& path) {
+    const std::string parent = std::filesystem::path(path).parent_path();
+    const UniqueFd fd(
+        ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return fd && ::fsync(fd.get()) == 0 ? 0 : errno;
+}
+
 // 0, or errno.
 int write_all(int fd, const std::string& text) {
     std::size_t at = 0;
@@ -82,6 +90,8 @@ Result<void> write_file(const std::string& path, const std::string& text, mode_t
     if (const int code = write_all(fd.get(), text); code != 0) return failed(code);
     if (::fsync(fd.get()) != 0) return failed(errno);
     if (::rename(draft.c_str(), path.c_str()) != 0) return failed(errno);
+    // Else a loss of power may bring the old file back.
+    if (const int code = sync_directory(path); code != 0) return failed(code);
     return {};
 }
 
@@ -131,7 +141,8 @@ Result<std::optional<UniqueFd>> take_lock(const std::string& path) {
 // One write, longer than the one before or as long, so that a reader sees one or the other.
 Result<void> write_holder(int lock, const Holder& holder) {
     const std::string text = std::to_string(holder.process) + ' ' + std::to_string(holder.applied) +
-                             ' ' + std::to_string(holder.refused) + '\n';
+                             ' ' + std::to_string(holder.refused) + ' ' +
+                             std::to_string(holder.put_back) + '\n';
     if (::pwrite(lock, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
         ::ftruncate(lock, static_cast<off_t>(text.size())) != 0)
         return failure(Error::system("write", errno));
@@ -144,7 +155,7 @@ std::optional<Holder> lock_holder(const std::string& path) {
     if (!fd || ::fcntl(fd.get(), F_OFD_GETLK, &whole) != 0 || whole.l_type == F_UNLCK) return {};
     Holder holder;
     std::istringstream text(read_all(fd.get(), path).value_or(""));
-    text >> holder.process >> holder.applied >> holder.refused;
+    text >> holder.process >> holder.applied >> holder.refused >> holder.put_back;
     return holder;
 }
 

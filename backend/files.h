@@ -30,8 +30,9 @@ Result<void> write_sysctl(const std::string& path, const std::string& value);
 // What the process that holds the lock says of itself.
 struct Holder {
     pid_t process = 0;
-    std::uint64_t applied = 0;  // configurations put in place; 0: still starting
-    std::uint64_t refused = 0;  // reloads refused
+    std::uint64_t applied = 0;   // configurations put in place; 0: still starting
+    std::uint64_t refused = 0;   // reloads refused
+    std::uint64_t put_back = 0;  // VIPs that somebody else had taken off this host
 };
 
 // A lock that lives as long as its holder: nothing when another process has it.

@@ -2,6 +2,7 @@
 // What the self-test found, for people and for programs. Pure.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "backend/self_test.h"
@@ -28,6 +29,11 @@ const char* word(Verdict verdict) {
 }
 
 }  // namespace
+
+bool has_failed(const std::vector<Finding>& findings) {
+    return std::any_of(findings.begin(), findings.end(),
+                       [](const Finding& one) { return one.verdict == Verdict::failed; });
+}
 
 std::string findings_text(const std::vector<Finding>& findings) {
     std::string text;

@@ -9,6 +9,7 @@
 #include "backend/self_test.h"
 #include "backend/service.h"
 #include "backend/status.h"
+#include "backend/words.h"
 
 using namespace bascule;
 using namespace bascule::backend;
@@ -25,13 +26,15 @@ int fail_plainly(const Error& error) {
 }
 
 int check(const std::string& file) {
-    const auto config = load_config(file);
-    if (!config) return failed;
+    const auto loaded = load_config(file);
+    if (!loaded) return failed;
+    const Config& config = loaded->config;
     std::size_t ports = 0;
-    for (const Vip& vip : config->vips)
+    for (const Vip& vip : config.vips)
         ports += vip.ports.size();
-    fmt::print("{}: configuration is valid: {} interfaces, {} VIPs, {} ports\n", file,
-               config->interfaces.size(), config->vips.size(), ports);
+    fmt::print("{}: configuration is valid: {}, {}, {}\n", file,
+               counted(config.interfaces.size(), "interface"), counted(config.vips.size(), "VIP"),
+               counted(ports, "port"));
     return 0;
 }
 
@@ -50,9 +53,14 @@ int undo(const Options& options) {
 }
 
 int status(const Options& options, bool json) {
-    const auto config = load_config(options.config);
-    if (!config) return failed;
-    const auto looked = look(options, *config);
+    auto applied = load_applied(options);
+    if (!applied) return fail_plainly(applied.error());
+    if (!*applied) {
+        auto loaded = load_config(options.config);
+        if (!loaded) return failed;
+        *applied = Applied{std::move(loaded->config), {}};
+    }
+    const auto looked = look(options, **applied);
     if (!looked) return fail_plainly(looked.error());
     fmt::print("{}", json ? status_json(*looked) : status_text(*looked));
     if (!looked->process && !looked->active) return not_running;
@@ -60,9 +68,9 @@ int status(const Options& options, bool json) {
 }
 
 int test_self(const Options& options, bool json) {
-    const auto config = load_config(options.config);
-    if (!config) return failed;
-    const auto findings = self_test(options, *config);
+    const auto loaded = load_config(options.config);
+    if (!loaded) return failed;
+    const auto findings = self_test(options, loaded->config);
     if (!findings) return fail_plainly(findings.error());
     fmt::print("{}", json ? findings_json(*findings) : findings_text(*findings));
     return has_failed(*findings) ? failed : 0;

@@ -153,9 +153,12 @@ Result<int> Netlink::receive(std::uint32_t sequence, const Visit& visit) {
             at += NLMSG_ALIGN(message.nlmsg_len);
             if (message.nlmsg_seq != sequence) continue;  // of a request that was given up
             if (message.nlmsg_flags & NLM_F_DUMP_INTR) end = torn;
-            if (message.nlmsg_type == NLMSG_DONE) return end;
-            if (message.nlmsg_type == NLMSG_ERROR)
-                return -read<std::int32_t>(payload_of(message)).value_or(-EBADMSG);
+            const bool is_done = message.nlmsg_type == NLMSG_DONE;
+            if (is_done || message.nlmsg_type == NLMSG_ERROR) {
+                // A dump that fails on its way says so at its end; what came before is not all.
+                const int error = -read<std::int32_t>(payload_of(message)).value_or(-EBADMSG);
+                return is_done && error == 0 ? end : error;
+            }
             if (visit) visit(message);
         }
     }
@@ -170,10 +173,11 @@ Result<int> Netlink::change(nlmsghdr& request) {
     return receive(sequence_, {});
 }
 
-// `visit` may see entries twice: a dump that a change has torn is asked for again.
-Result<void> Netlink::dump(nlmsghdr& request, const Visit& visit) {
+Result<void> Netlink::dump(nlmsghdr& request, const std::function<void()>& restart,
+                           const Visit& visit) {
     request.nlmsg_flags |= NLM_F_DUMP;
     for (int attempt = 0; attempt < dump_attempts; ++attempt) {
+        restart();
         request.nlmsg_seq = ++sequence_;
         if (::send(socket_.get(), &request, request.nlmsg_len, 0) < 0)
             return failure(Error::system("send a netlink request", errno));
@@ -204,7 +208,9 @@ Result<std::vector<HostAddress>> Netlink::addresses() {
             found.push_back({*address, fixed->ifa_prefixlen, fixed->ifa_index,
                              origin ? read<std::uint8_t>(*origin).value_or(0) : std::uint8_t{0}});
     };
-    if (auto done = dump(request.header(), read_one); !done)
+    if (auto done = dump(
+            request.header(), [&] { found.clear(); }, read_one);
+        !done)
         return failure(std::move(done.error()).within("list the addresses of this host"));
     return found;
 }
@@ -230,7 +236,9 @@ Result<std::vector<Link>> Netlink::links() {
         link.is_up = (fixed->ifi_flags & IFF_UP) != 0;
         found.push_back(std::move(link));
     };
-    if (auto done = dump(request.header(), read_one); !done)
+    if (auto done = dump(
+            request.header(), [&] { found.clear(); }, read_one);
+        !done)
         return failure(std::move(done.error()).within("list the network interfaces"));
     return found;
 }
@@ -283,7 +291,8 @@ Result<bool> Netlink::has_clsact(std::uint32_t ifindex) {
     tcmsg fixed{};
     fixed.tcm_family = AF_UNSPEC;
     request.fixed(fixed);
-    auto done = dump(request.header(), [&](const nlmsghdr& message) {
+    const auto restart = [&] { found = false; };
+    auto done = dump(request.header(), restart, [&](const nlmsghdr& message) {
         const auto part = read<tcmsg>(payload_of(message));
         if (message.nlmsg_type == RTM_NEWQDISC && part &&
             static_cast<std::uint32_t>(part->tcm_ifindex) == ifindex &&
@@ -302,9 +311,12 @@ Result<bool> Netlink::has_filters(std::uint32_t ifindex) {
         fixed.tcm_ifindex = static_cast<int>(ifindex);
         fixed.tcm_parent = TC_H_MAKE(TC_H_CLSACT, hook);
         request.fixed(fixed);
-        auto done = dump(request.header(), [&](const nlmsghdr& message) {
-            if (message.nlmsg_type == RTM_NEWTFILTER) found = true;
-        });
+        // One of before a change is only a reason to be careful.
+        auto done = dump(
+            request.header(), [] {},
+            [&](const nlmsghdr& message) {
+                if (message.nlmsg_type == RTM_NEWTFILTER) found = true;
+            });
         if (!done) return failure(std::move(done.error()).within("list the filters"));
     }
     return found;

@@ -37,6 +37,8 @@ struct Link {
 class Netlink {
 public:
     static Result<Netlink> open();
+    // Over a socket that is there already: the kernel's, or a test's in its place.
+    explicit Netlink(dataplane::UniqueFd socket) : socket_(std::move(socket)) {}
 
     Result<std::vector<HostAddress>> addresses();
     Result<std::vector<Link>> links();
@@ -54,10 +56,10 @@ public:
 private:
     using Visit = std::function<void(const nlmsghdr&)>;
 
-    explicit Netlink(dataplane::UniqueFd socket) : socket_(std::move(socket)) {}
     // 0, or the errno that the kernel answers a change with.
     Result<int> change(nlmsghdr& request);
-    Result<void> dump(nlmsghdr& request, const Visit& visit);
+    // `restart` forgets what was visited: a dump that a change has torn is asked for again, whole.
+    Result<void> dump(nlmsghdr& request, const std::function<void()>& restart, const Visit& visit);
     Result<int> receive(std::uint32_t sequence, const Visit& visit);
     Result<int> change_loopback(const Address& address, std::uint16_t type, std::uint16_t flags);
 

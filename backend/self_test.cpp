@@ -62,18 +62,37 @@ private:
                 "systemctl restart bascule-backend");
             return;
         }
-        const std::string where = name_of(there->ifindex);
-        if (vip.hold && where != "lo")
-            add("vip", name, Verdict::failed,
-                "is on " + where +
-                    ", where this host answers ARP and ND for it and takes clients "
-                    "away from the balancer; it belongs on lo",
-                "ip addr del " + name + "/" + std::to_string(there->prefix_length) + " dev " +
-                    where + " && systemctl restart bascule-backend");
-        else
-            add("vip", name, Verdict::ok, "is on " + where);
+        check_places(vip);
         for (const PortPair& port : vip.ports)
             check_server(vip, port);
+    }
+
+    // It may stand on several interfaces; each but lo is one too many.
+    void check_places(const Vip& vip) {
+        const std::string name = vip.address.to_string();
+        std::string places;
+        bool on_lo = false;
+        std::vector<const HostAddress*> wrong;
+        for (const HostAddress& one : addresses_) {
+            if (one.address != vip.address) continue;
+            const std::string where = name_of(one.ifindex);
+            places += (places.empty() ? "" : ", ") + where;
+            on_lo = on_lo || where == "lo";
+            if (vip.hold && where != "lo") wrong.push_back(&one);
+        }
+        if (wrong.empty()) add("vip", name, Verdict::ok, "is on " + places);
+        for (const HostAddress* one : wrong)
+            add("vip", name, Verdict::failed,
+                "is on " + name_of(one->ifindex) + (on_lo ? " as well as on lo" : "") +
+                    ", where this host answers ARP and ND for it and takes clients "
+                    "away from the balancer; it belongs on lo" +
+                    (on_lo ? " alone" : ""),
+                removal_of(*one) + (on_lo ? "" : " && systemctl restart bascule-backend"));
+    }
+
+    std::string removal_of(const HostAddress& one) const {
+        return "ip addr del " + one.address.to_string() + "/" + std::to_string(one.prefix_length) +
+               " dev " + name_of(one.ifindex);
     }
 
     void check_server(const Vip& vip, const PortPair& port) {
@@ -153,8 +172,7 @@ private:
         if (answered && *answered)
             add("arp", subject, Verdict::failed,
                 "this host answers when asked who has the VIP: it takes the balancer's clients",
-                v4 ? "sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2"
-                   : "ip -6 addr show to " + vip.address.to_string());
+                silencing(link, vip.address));
         else if (!answered || !control)
             add("arp", subject, Verdict::skipped,
                 "could not be tried: " + (answered ? control : answered).error().text() +
@@ -166,6 +184,15 @@ private:
                     by_settings);
         else
             add("arp", subject, Verdict::ok, "asked who has it, this host is silent");
+    }
+
+    // No setting silences a host about what stands on the interface that is asked.
+    std::string silencing(const Link& link, const Address& vip) const {
+        for (const HostAddress& one : addresses_)
+            if (one.address == vip && one.ifindex == link.ifindex) return removal_of(one);
+        return vip.is_v4()
+                   ? "sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2"
+                   : "ip -6 addr show to " + vip.to_string() + "; ip -6 neigh show proxy";
     }
 
     // ---- the way of the packets ----
@@ -382,11 +409,6 @@ Result<std::vector<Finding>> self_test(const Options& options, const Config& con
     auto addresses = netlink->addresses();
     if (!addresses) return failure(std::move(addresses.error()));
     return SelfTest(options, config, std::move(*links), std::move(*addresses)).run();
-}
-
-bool has_failed(const std::vector<Finding>& findings) {
-    return std::any_of(findings.begin(), findings.end(),
-                       [](const Finding& one) { return one.verdict == Verdict::failed; });
 }
 
 }  // namespace bascule::backend

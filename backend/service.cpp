@@ -12,6 +12,7 @@
 #include <csignal>
 
 #include "backend/files.h"
+#include "backend/words.h"
 #include "base/log.h"
 
 namespace bascule::backend {
@@ -39,9 +40,8 @@ void log_ready(const Config& config, const Record& record) {
     for (const HookedInterface& interface : record.interfaces)
         if (!interface.warning.empty()) spdlog::warn("{}: {}", interface.name, interface.warning);
     for (const Vip& vip : config.vips)
-        spdlog::info("VIP {}: {}, {} ports restored{}", vip.address.to_string(),
-                     vip.modes.to_string(), vip.ports.size(),
-                     vip.hold ? "" : ", held by somebody else");
+        spdlog::info("VIP {}: {}, {} restored{}", vip.address.to_string(), vip.modes.to_string(),
+                     counted(vip.ports.size(), "port"), vip.hold ? "" : ", held by somebody else");
 }
 
 class Service {
@@ -53,12 +53,12 @@ public:
           signals_(std::move(signals)),
           options_(options) {}
 
-    bool apply(const Config& config) {
-        if (auto applied = companion_.apply(config); !applied) {
+    bool apply(const LoadedConfig& loaded) {
+        if (auto applied = companion_.apply(loaded.config, loaded.text); !applied) {
             spdlog::error("{}", applied.error().text());
             return false;
         }
-        log_ready(config, companion_.record());
+        log_ready(loaded.config, companion_.record());
         companion_.tell(++applied_, refused_);
         return true;
     }
@@ -68,11 +68,12 @@ public:
         for (;;) {
             std::array<pollfd, 2> polled = {
                 {{signals_.get(), POLLIN, 0}, {events_.fd(), POLLIN, 0}}};
-            if (::poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) {
+            if (::poll(polled.data(), polled.size(), companion_.refresh_due()) < 0 &&
+                errno != EINTR) {
                 spdlog::error("{}", Error::system("poll", errno).text());
                 return 1;
             }
-            if (polled[1].revents != 0) follow_host();
+            if (polled[1].revents != 0 || companion_.refresh_due() == 0) follow_host();
             if (polled[0].revents == 0) continue;
             switch (next_signal(signals_.get())) {
                 case SIGHUP:
@@ -94,23 +95,34 @@ private:
     void follow_host() {
         ::poll(nullptr, 0, burst_milliseconds);
         events_.drain();
+        const std::uint64_t before = companion_.put_back_count();
         if (auto done = companion_.refresh(); !done)
             spdlog::error("following this host's network: {}", done.error().text());
+        if (companion_.put_back_count() != before) companion_.tell(applied_, refused_);
     }
 
     void reload() {
         sd_notify(0, "STATUS=reloading");
         const auto config = load_config(options_.config);
         const bool done = config && apply(*config);
-        if (done)
+        if (done) {
             spdlog::info("reloaded {}", options_.config);
-        else
-            refuse();
-        sd_notify(0, done ? "STATUS=running" : "STATUS=running; the last reload was refused");
+            sd_notify(0, "STATUS=running");
+        } else {
+            refuse(companion_.is_torn());
+        }
     }
 
-    void refuse() {
-        spdlog::error("{}: refused, everything stays as it was", options_.config);
+    void refuse(bool is_torn) {
+        if (is_torn)
+            spdlog::error(
+                "{}: refused, and this host is between two configurations: what was before could "
+                "not be put back whole. Mend what is told above, and reload",
+                options_.config);
+        else
+            spdlog::error("{}: refused, everything stays as it was", options_.config);
+        sd_notify(0, is_torn ? "STATUS=between two configurations: a reload failed half-way"
+                             : "STATUS=running; the last reload was refused");
         companion_.tell(applied_, ++refused_);
     }
 
@@ -134,7 +146,7 @@ private:
 
 }  // namespace
 
-std::optional<Config> load_config(const std::string& file) {
+std::optional<LoadedConfig> load_config(const std::string& file) {
     auto text = read_file(file);
     if (text && !*text) text = failure("read " + file + ": no such file");
     if (!text) {
@@ -144,7 +156,8 @@ std::optional<Config> load_config(const std::string& file) {
     ParsedConfig parsed = parse_config(file, **text);
     for (const auto& error : parsed.errors)
         fmt::print(stderr, "{}\n", error.to_string());
-    return std::move(parsed.config);
+    if (!parsed.config) return {};
+    return LoadedConfig{std::move(*parsed.config), std::move(**text)};
 }
 
 int run_service(const Options& options) {

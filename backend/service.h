@@ -10,7 +10,12 @@ namespace bascule::backend {
 // Returns the exit code: 0 stopped as asked, 1 refused or failed.
 int run_service(const Options& options);
 
+struct LoadedConfig {
+    Config config;
+    std::string text;  // of the file
+};
+
 // The configuration with its errors told on stderr; nothing: there were some.
-std::optional<Config> load_config(const std::string& file);
+std::optional<LoadedConfig> load_config(const std::string& file);
 
 }  // namespace bascule::backend

@@ -8,6 +8,7 @@
 
 #include "backend/files.h"
 #include "backend/hooks.h"
+#include "backend/words.h"
 #include "dataplane/interface.h"
 
 namespace bascule::backend {
@@ -23,30 +24,40 @@ std::string name_of(const std::vector<Link>& links, std::uint32_t ifindex) {
     return found == links.end() ? std::to_string(ifindex) : found->name;
 }
 
+// Where an address is, lo first; each interface once.
+std::vector<std::string> places_of(const Address& address,
+                                   const std::vector<HostAddress>& addresses,
+                                   const std::vector<Link>& links) {
+    std::vector<std::string> places;
+    for (const HostAddress& one : addresses) {
+        if (one.address != address) continue;
+        std::string name = name_of(links, one.ifindex);
+        if (std::find(places.begin(), places.end(), name) == places.end())
+            places.insert(name == "lo" ? places.begin() : places.end(), std::move(name));
+    }
+    return places;
+}
+
 void look_at_vips(const Config& config, const std::vector<HostAddress>& addresses,
                   const std::vector<Link>& links, const Record& record, Status& status) {
     for (const Vip& vip : config.vips) {
-        VipStatus shown{vip, {}, false};
-        const auto found = std::find_if(
-            addresses.begin(), addresses.end(),
-            [&](const HostAddress& address) { return address.address == vip.address; });
-        if (found != addresses.end()) shown.interface = name_of(links, found->ifindex);
+        VipStatus shown{vip, places_of(vip.address, addresses, links), false};
         shown.ours = std::find(record.addresses.begin(), record.addresses.end(), vip.address) !=
                      record.addresses.end();
-        if (shown.interface.empty() && vip.hold)
+        if (shown.interfaces.empty() && vip.hold)
             status.problems.push_back("the VIP " + vip.address.to_string() +
                                       " is not on this host");
-        else if (shown.interface != "lo" && vip.hold)
-            status.problems.push_back("the VIP " + vip.address.to_string() + " is on " +
-                                      shown.interface +
-                                      ", where this host answers ARP and ND for it");
+        for (const std::string& place : shown.interfaces)
+            if (place != "lo" && vip.hold)
+                status.problems.push_back("the VIP " + vip.address.to_string() + " is on " + place +
+                                          ", where this host answers ARP and ND for it");
         status.vips.push_back(std::move(shown));
     }
     for (const Address& held : record.addresses)
         if (std::none_of(config.vips.begin(), config.vips.end(),
                          [&](const Vip& vip) { return vip.hold && vip.address == held; }))
             status.problems.push_back("the VIP " + held.to_string() +
-                                      " is held, but the file does not say so: reload");
+                                      " is held, but the configuration does not say so: reload");
 }
 
 void look_at_interface(const Options& options, const Config& config, const std::string& name,
@@ -70,8 +81,8 @@ void look_at_interface(const Options& options, const Config& config, const std::
     if (shown.wants_filter && !shown.has_filter)
         status.problems.push_back(name + ": the egress program is not there");
     if ((!shown.wants_xdp && shown.has_xdp) || (!shown.wants_filter && shown.has_filter))
-        status.problems.push_back(name +
-                                  ": a program is there that the file does not need: reload");
+        status.problems.push_back(
+            name + ": a program is there that the configuration does not need: reload");
     status.interfaces.push_back(std::move(shown));
 }
 
@@ -96,8 +107,13 @@ std::string state_of(bool wanted, bool there) {
 void add_vips(const Status& status, std::string& text) {
     text += fmt::format("\n{:<40} {:<16} {}\n", "VIP", "ON", "FORWARD");
     for (const VipStatus& vip : status.vips) {
-        std::string where = vip.interface.empty() ? "-" : vip.interface;
-        if (!vip.interface.empty() && !vip.ours) where += " (not ours)";
+        std::string where;
+        for (const std::string& place : vip.interfaces)
+            where += (where.empty() ? "" : ", ") + place;
+        if (where.empty())
+            where = "-";
+        else if (!vip.ours)
+            where += " (not ours)";
         text += fmt::format("{:<40} {:<16} {}\n", vip.vip.address.to_string(), where,
                             vip.vip.modes.to_string());
         for (const PortPair& port : vip.vip.ports)
@@ -128,7 +144,31 @@ void add_counters(const Status& status, std::string& text) {
 
 }  // namespace
 
-Result<Status> look(const Options& options, const Config& config) {
+std::string compare_file(const std::string& file, const std::optional<std::string>& text,
+                         const Config& applied) {
+    if (!text) return file + " is not there any more; what is applied is shown";
+    const ParsedConfig parsed = parse_config(file, *text);
+    if (!parsed.config)
+        return file + " has errors and would be refused, what is applied is shown: " +
+               parsed.errors.front().to_string();
+    if (*parsed.config == applied) return {};
+    return file + " was changed and is not applied yet, what is applied is shown";
+}
+
+Result<std::optional<Applied>> load_applied(const Options& options) {
+    auto kept = read_file(options.applied_file());
+    if (!kept) return failure(std::move(kept.error()));
+    if (!*kept) return std::optional<Applied>();
+    ParsedConfig parsed = parse_config(options.applied_file(), **kept);
+    if (!parsed.config) return std::optional<Applied>();
+    auto text = read_file(options.config);
+    std::string note = text ? compare_file(options.config, *text, *parsed.config)
+                            : text.error().text() + "; what is applied is shown";
+    return std::optional(Applied{std::move(*parsed.config), std::move(note)});
+}
+
+Result<Status> look(const Options& options, const Applied& applied) {
+    const Config& config = applied.config;
     auto record = load_record(options.record_file());
     if (!record) return failure(std::move(record.error()));
     auto netlink = Netlink::open();
@@ -153,6 +193,10 @@ Result<Status> look(const Options& options, const Config& config) {
                                          : "not running");
     if (status.process && status.process->applied == 0)
         status.problems.emplace_back("still starting");
+    if (!applied.note.empty()) status.notes.push_back(applied.note);
+    if (status.process && status.process->put_back != 0)
+        status.notes.push_back("somebody else takes VIPs off this host: put back " +
+                               counted(status.process->put_back, "time"));
     look_at_vips(config, *addresses, *links, known, status);
     for (const std::string& name : config.interfaces)
         look_at_interface(options, config, name, known, status);
@@ -166,13 +210,15 @@ std::string status_json(const Status& status) {
     json["process"] = status.process ? Json(status.process->process) : Json();
     json["applied"] = status.process ? status.process->applied : 0;
     json["refused"] = status.process ? status.process->refused : 0;
+    json["put_back"] = status.process ? status.process->put_back : 0;
     json["active"] = status.active;
     json["config_file"] = status.config_file;
     json["vips"] = Json::array();
     for (const VipStatus& vip : status.vips) {
         Json shown;
         shown["address"] = vip.vip.address.to_string();
-        shown["interface"] = vip.interface.empty() ? Json() : Json(vip.interface);
+        shown["interface"] = vip.interfaces.empty() ? Json() : Json(vip.interfaces.front());
+        shown["interfaces"] = vip.interfaces;
         shown["ours"] = vip.ours;
         shown["hold"] = vip.vip.hold;
         shown["forward"] = Json::array();
@@ -206,6 +252,7 @@ std::string status_json(const Status& status) {
     for (std::size_t i = 0; i < counter_infos().size(); ++i)
         json["counters"][counter_infos()[i].name] = status.counters[i];
     json["problems"] = status.problems;
+    json["notes"] = status.notes;
     return json.dump(2) + "\n";
 }
 
@@ -217,6 +264,8 @@ std::string status_text(const Status& status) {
                           status.config_file);
     for (const std::string& problem : status.problems)
         text += "! " + problem + "\n";
+    for (const std::string& note : status.notes)
+        text += "note: " + note + "\n";
     add_vips(status, text);
     add_interfaces(status, text);
     add_counters(status, text);

@@ -69,12 +69,13 @@ TEST_F(Records, ALockHasOneHolder) {
         const auto second = take_lock(path);
         ASSERT_TRUE(second);
         EXPECT_FALSE(*second);
-        ASSERT_TRUE(write_holder((*lock)->get(), {12345, 2, 10}));
+        ASSERT_TRUE(write_holder((*lock)->get(), {12345, 2, 10, 7}));
         const auto holder = lock_holder(path);
         ASSERT_TRUE(holder);
         EXPECT_EQ(holder->process, 12345);
         EXPECT_EQ(holder->applied, 2U);
         EXPECT_EQ(holder->refused, 10U);
+        EXPECT_EQ(holder->put_back, 7U);
     }
     EXPECT_FALSE(lock_holder(path));
 }

@@ -126,6 +126,9 @@ void Lab::SetUp() {
         address.sll_ifindex = static_cast<int>(::if_nametoindex("peer0"));
         ASSERT_EQ(::bind(wire_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     });
+    // The kernel adds it some time after both ends are up; every snapshot is to have it.
+    ASSERT_TRUE(
+        eventually([] { return !shell("ip -6 -o addr show dev eth0 scope link").output.empty(); }));
 }
 
 void Lab::TearDown() {

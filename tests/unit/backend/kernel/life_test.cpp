@@ -394,6 +394,7 @@ TEST_F(Life, StatusOfAServerThatIsNotReady) {
     EXPECT_EQ(command("status").status, 3);
     EXPECT_EQ(command("undo").status, 0);
     EXPECT_EQ(command("check").status, 0);
+    EXPECT_NE(command("check").output.find(": 1 interface, 2 VIPs, 4 ports\n"), std::string::npos);
     EXPECT_EQ(command("nonsense").status, 2);
     write_config("[server]\n");
     EXPECT_EQ(command("check").status, 1);

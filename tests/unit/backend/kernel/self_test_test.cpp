@@ -28,6 +28,15 @@ protected:
         return found;
     }
 
+    std::vector<std::string> mends_of(const std::string& check) {
+        std::vector<std::string> found;
+        const auto json = nlohmann::json::parse(command("self-test --json").output);
+        for (const auto& finding : json["findings"])
+            if (finding["check"] == check && finding.contains("mend"))
+                found.push_back(finding["mend"]);
+        return found;
+    }
+
     std::vector<Socket> listeners_;
 };
 
@@ -49,7 +58,9 @@ TEST_F(SelfTests, AServerThatAnswersArp) {
     EXPECT_EQ(command("self-test").status, 1);
 }
 
+// Nobody puts back what is taken off: the process is gone.
 TEST_F(SelfTests, AVipOnTheWrongInterface) {
+    ASSERT_EQ(end(SIGUSR1), 0);
     must(std::string("ip addr del ") + vip4 + "/32 dev lo && ip addr del " + vip6 + "/128 dev lo");
     EXPECT_EQ(verdicts("vip")[vip4], "failed");
     must(std::string("ip addr add ") + vip4 + "/32 dev eth0 && ip addr add " + vip6 +
@@ -58,6 +69,27 @@ TEST_F(SelfTests, AVipOnTheWrongInterface) {
     auto arp = verdicts("arp");
     EXPECT_EQ(arp["10.9.0.100 on eth0"], "failed");
     EXPECT_EQ(arp["fd00:9::100 on eth0"], "failed");
+}
+
+// No setting mends it, and the words that are said to mend it do.
+TEST_F(SelfTests, AVipOnLoAndOnTheWrongInterface) {
+    must(std::string("ip addr add ") + vip4 + "/24 dev eth0 && ip addr add " + vip6 +
+         "/128 dev eth0 nodad");
+    EXPECT_EQ(verdicts("vip")[vip4], "failed");
+    EXPECT_EQ(verdicts("vip")[vip6], "failed");
+    const Ended status = command("status");
+    EXPECT_EQ(status.status, 4);
+    EXPECT_NE(status.output.find("! the VIP 10.9.0.100 is on eth0, where"), std::string::npos)
+        << status.output;
+    EXPECT_NE(status.output.find(" lo, eth0 "), std::string::npos) << status.output;
+    const auto mends = mends_of("arp");
+    EXPECT_EQ(mends, (std::vector<std::string>{"ip addr del 10.9.0.100/24 dev eth0",
+                                               "ip addr del fd00:9::100/128 dev eth0"}));
+    EXPECT_EQ(mends_of("vip"), mends);
+    for (const std::string& mend : mends)
+        must(mend);
+    EXPECT_EQ(command("self-test").status, 0) << command("self-test").output;
+    EXPECT_EQ(command("status").status, 0);
 }
 
 TEST_F(SelfTests, NobodyListens) {
