@@ -2,12 +2,11 @@
 #include "model/config.h"
 
 #include <algorithm>
-#include <iterator>
-#include <stdexcept>
 
 #include "model/config_draft.h"
 #include "model/config_reader.h"
 #include "model/config_tree.h"
+#include "model/config_words.h"
 
 namespace bascule::model {
 namespace {
@@ -20,6 +19,8 @@ BackendDraft read_backend(SectionReader& reader) {
     backend.port = reader.integer("port");
     backend.weight = reader.integer("weight");
     backend.backup = reader.choice("backup");
+    backend.check_address = reader.address("check_address");
+    backend.check_port = reader.integer("check_port");
     return backend;
 }
 
@@ -57,7 +58,10 @@ ServiceDraft read_service(SectionReader& reader, const ForwardDraft& defaults) {
     service.tcp_limits[2] = session.seconds("tcp_closing");
     service.udp_limits[0] = session.seconds("udp_embryonic");
     service.udp_limits[1] = session.seconds("udp_established");
-    reader.section("health").choice("type");
+    SectionReader health = reader.section("health");
+    service.health = read_health(health);
+    service.quorum = reader.integer("quorum");
+    service.give_up_vip = reader.choice("give_up_vip");
     for (SectionReader& backend : reader.sections("backend"))
         service.backends.push_back(read_backend(backend));
     return service;
@@ -97,6 +101,7 @@ Draft read(const std::vector<Document>& documents, Diagnostics& diagnostics) {
         root.expect_table("node");
         root.expect_table("defaults");
         root.expect_table("log");
+        root.expect_table("hook");
         for (SectionReader& vip : root.sections("vip"))
             draft.vips.push_back(read_vip(vip));
         for (SectionReader& service : root.sections("service"))
@@ -110,15 +115,14 @@ Draft read(const std::vector<Document>& documents, Diagnostics& diagnostics) {
     draft.max_sessions_v6 = node.integer("max_sessions_v6");
     draft.tunnel_source_v4 = node.tunnel_source("tunnel_source_v4");
     draft.tunnel_source_v6 = node.tunnel_source("tunnel_source_v6");
+    draft.probe_network_v4 = node.network("probe_network_v4");
+    draft.probe_network_v6 = node.network("probe_network_v6");
+    SectionReader hook = merged("hook", documents, draft.whole, diagnostics);
+    draft.hook = read_program(hook);
+    draft.hook_timeout = hook.milliseconds("timeout");
     draft.level = merged("log", documents, draft.whole, diagnostics).choice("level");
     return draft;
 }
-
-template <typename Enum>
-struct Word {
-    std::string_view text;
-    Enum value;
-};
 
 constexpr Word<XdpMode> xdp_modes[] = {
     {"auto", XdpMode::automatic}, {"native", XdpMode::native}, {"generic", XdpMode::generic}};
@@ -128,28 +132,11 @@ constexpr Word<Unknown> unknowns[] = {{"rehash", Unknown::rehash}, {"drop", Unkn
 constexpr Word<Forward> forwards[] = {
     {"l2", Forward::l2}, {"ipip", Forward::ipip}, {"gue", Forward::gue}, {"local", Forward::local}};
 constexpr Word<OnEmpty> on_empties[] = {{"drop", OnEmpty::drop}, {"reset", OnEmpty::reset}};
-constexpr Word<bool> booleans[] = {{"false", false}, {"true", true}};
 constexpr Word<LogLevel> levels[] = {{"trace", LogLevel::trace},
                                      {"debug", LogLevel::debug},
                                      {"info", LogLevel::info},
                                      {"warning", LogLevel::warning},
                                      {"error", LogLevel::error}};
-
-// The readers have let pass what the schema lists; a word without a value here is a bug and throws.
-template <typename Enum, std::size_t count>
-Enum meaning(const Placed<std::string_view>& word, const Word<Enum> (&words)[count]) {
-    for (const Word<Enum>& known : words)
-        if (known.text == word.value.value()) return known.value;
-    throw std::logic_error("a word of the schema has no value");
-}
-
-std::uint32_t number(const Placed<std::int64_t>& placed) {
-    return static_cast<std::uint32_t>(placed.value.value());
-}
-
-std::uint16_t number16(const Placed<std::int64_t>& placed) {
-    return static_cast<std::uint16_t>(placed.value.value());
-}
 
 SessionLimits limits_of(const ServiceDraft& draft, Protocol protocol) {
     const auto limit = [](const Placed<std::int64_t>& placed) { return Seconds(*placed.value); };
@@ -166,10 +153,12 @@ BackendConfig backend_of(const BackendDraft& draft, const ServiceConfig& service
     backend.name = draft.name.value.value_or(default_name(backend.address, draft.port));
     backend.weight = number(draft.weight);
     backend.backup = meaning(draft.backup, booleans);
+    backend.check_address = draft.check_address.value;
+    if (draft.check_port.written) backend.check_port = number16(draft.check_port);
     return backend;
 }
 
-ServiceConfig service_of(const ServiceDraft& draft) {
+ServiceConfig service_of(const ServiceDraft& draft, const Diagnostics& diagnostics) {
     ServiceConfig service;
     service.name = *draft.name.value;
     service.vip = *draft.vip.value;
@@ -184,13 +173,16 @@ ServiceConfig service_of(const ServiceDraft& draft) {
     if (service.protocol == Protocol::tcp) service.mss_clamp = number16(draft.forward.mss_clamp);
     service.ring_size = number(draft.ring_size);
     service.limits = limits_of(draft, service.protocol);
+    service.health = health_of(draft, diagnostics);
+    service.quorum = number(draft.quorum);
+    service.give_up_vip = meaning(draft.give_up_vip, booleans);
     for (const BackendDraft& backend : draft.backends)
         service.backends.push_back(backend_of(backend, service));
     return service;
 }
 
 // Only of a draft without errors.
-Config config_of(const Draft& draft, std::string_view host_name) {
+Config config_of(const Draft& draft, std::string_view host_name, const Diagnostics& diagnostics) {
     Config config;
     config.node.name = draft.name.value.value_or(std::string(host_name));
     for (const auto& interface : draft.interfaces)
@@ -201,20 +193,26 @@ Config config_of(const Draft& draft, std::string_view host_name) {
         number(draft.max_sessions_v6.written ? draft.max_sessions_v6 : draft.max_sessions);
     config.node.tunnel_source_v4 = draft.tunnel_source_v4.value;
     config.node.tunnel_source_v6 = draft.tunnel_source_v6.value;
+    config.node.probe_network_v4 = *draft.probe_network_v4.value;
+    config.node.probe_network_v6 = *draft.probe_network_v6.value;
     for (const VipDraft& vip : draft.vips)
         config.vips.push_back({*vip.address.value, *vip.interface.value});
-    std::transform(draft.services.begin(), draft.services.end(),
-                   std::back_inserter(config.services), service_of);
+    for (const ServiceDraft& service : draft.services)
+        config.services.push_back(service_of(service, diagnostics));
     config.log.level = meaning(draft.level, levels);
+    config.hook.program = program_of(draft.hook, diagnostics);
+    config.hook.timeout = Milliseconds(*draft.hook_timeout.value);
     return config;
 }
 
 }  // namespace
 
 const char* name_of(Forward forward) {
-    for (const Word<Forward>& word : forwards)
-        if (word.value == forward) return word.text.data();
-    throw std::logic_error("a way of forwarding has no word");
+    return word_of(forward, forwards);
+}
+
+const char* name_of(Protocol protocol) {
+    return word_of(protocol, protocols);
 }
 
 std::string Diagnostic::to_string() const {
@@ -235,7 +233,7 @@ ParsedConfig parse_config(const std::vector<SourceText>& sources, std::string_vi
                                               " is no name for a node: set 'name' in [node]");
     check(draft, diagnostics);
     if (!diagnostics.empty()) return {{}, diagnostics.report()};
-    return {config_of(draft, host_name), {}};
+    return {config_of(draft, host_name, diagnostics), {}};
 }
 
 }  // namespace bascule::model

@@ -18,6 +18,7 @@
 namespace bascule::model {
 
 using Seconds = std::chrono::seconds;
+using Milliseconds = std::chrono::milliseconds;
 
 enum class XdpMode { automatic, native, generic };
 enum class Protocol { tcp, udp };
@@ -25,8 +26,13 @@ enum class Affinity { flow, source };
 enum class Unknown { rehash, drop };
 enum class Forward { l2, ipip, gue, local };
 enum class OnEmpty { drop, reset };
+enum class ProbeType { none, tcp, http, https, udp, dns, icmp, exec };
+enum class Via { vip, address };
 
-const char* name_of(Forward forward);  // "l2", as in the file
+const char* name_of(Forward forward);    // "l2", as in the file
+const char* name_of(ProbeType type);     // "http"
+const char* name_of(Via via);            // "vip"
+const char* name_of(Protocol protocol);  // "tcp"
 
 // An address whose last bits, beyond the prefix length, are each flow's own: what a tunnel's
 // packets come from, so that what lies between spreads them. A length of 32 or 128 has none.
@@ -48,6 +54,24 @@ struct PortRange {
     auto operator<=>(const PortRange&) const = default;
 };
 
+// Where something was written. All are equal: a line that has moved is no change.
+struct Origin {
+    std::string file;
+    std::uint32_t line = 0;  // from 1
+    std::uint32_t column = 0;
+
+    bool operator==(const Origin&) const { return true; }
+};
+
+// A program that the daemon runs.
+struct ProgramConfig {
+    std::vector<std::string> command;  // an absolute path, then its arguments; empty: none
+    std::string user = "nobody";
+    Origin origin;  // of `command`
+
+    bool operator==(const ProgramConfig&) const = default;
+};
+
 struct NodeConfig {
     std::string name;  // default: the host name
     std::vector<std::string> interfaces;
@@ -57,6 +81,10 @@ struct NodeConfig {
     // Default: the address that the kernel would use towards the backend.
     std::optional<TunnelSource> tunnel_source_v4;
     std::optional<TunnelSource> tunnel_source_v6;
+    // Made-up destinations of probes by `via = "vip"`: they never leave this host. The last
+    // BSC_PROBE_ADDRESS_BITS bits are the probe's; /10 and /96.
+    Address probe_network_v4 = Address::v4({240, 64, 0, 0});
+    Address probe_network_v6{Address::Bytes{0xfd, 0x62, 0x61, 0x73, 0x63, 0x75, 0x6c, 0x65}};
 
     bool operator==(const NodeConfig&) const = default;
 };
@@ -86,8 +114,77 @@ struct BackendConfig {
     std::uint16_t port = 0;  // host order; 0: packets keep the client's port (ranges, any port)
     std::uint32_t weight = 100;
     bool backup = false;  // serves only when no other backend takes flows
+    // What is checked instead of `address` and `port`; then never by the VIP.
+    std::optional<Address> check_address = std::nullopt;
+    std::uint16_t check_port = 0;  // host order; 0: not another one
 
     bool operator==(const BackendConfig&) const = default;
+};
+
+// HTTP status codes, both ends included.
+struct StatusRange {
+    std::uint16_t first = 200;
+    std::uint16_t last = 399;
+
+    bool operator==(const StatusRange&) const = default;
+};
+
+// How the backends of a service are checked. Fields of other types than `type` keep their defaults.
+struct HealthConfig {
+    ProbeType type = ProbeType::none;
+    // Resolved: `vip` only for tcp, http, https, udp and dns, never with `local`, and never for a
+    // range or any port without `port`.
+    Via via = Via::address;
+    // Host order. Via the VIP: a port of the service (0: its single one). Via the address: 0 is the
+    // backend's own. 0 for icmp and exec.
+    std::uint16_t port = 0;
+    std::optional<Address> source;  // default: what the kernel would use towards the backend
+
+    Milliseconds interval{1000};
+    Milliseconds fast_interval{250};  // while in doubt; default: a quarter of `interval`
+    Milliseconds timeout{500};        // of one probe, from its first byte to its verdict
+    std::uint32_t rise = 2;           // good ones in a row that bring it up
+    std::uint32_t fall = 3;           // bad ones in a row that bring it down
+    Milliseconds slow_start{0};       // from a tenth of its weight to all of it after a return
+    // More than `flap_limit` falls within `flap_window`: held down for `hold_down`, twice as long
+    // each further time, at most `hold_down_most`.
+    std::uint32_t flap_limit = 3;  // 0: never held down
+    Milliseconds flap_window{60'000};
+    Milliseconds hold_down{10'000};
+    Milliseconds hold_down_most{300'000};
+
+    std::string send;          // tcp, udp: bytes
+    std::string expect;        // tcp, udp, http, https: bytes that the answer or body contains
+    std::string expect_regex;  // the same as a regular expression (RE2); at most one of the two
+
+    std::string method = "GET";  // http, https
+    std::string path = "/";
+    std::string host;  // default: the VIP, or the address that is checked, as in a URL
+    std::vector<std::string> headers;  // "Name: value"
+    std::vector<StatusRange> status{StatusRange{}};
+    bool keep_alive = false;
+    std::uint32_t body_limit = 262'144;  // bytes; a longer body is a failure
+
+    std::string sni;  // https; default: `host` if it is a name
+    std::string ca;   // file; default: the system's
+    bool verify = true;
+    std::string certificate;                                  // file, of the client
+    std::string key;                                          // file, its key
+    Milliseconds expiry_warning{14 * 24 * 60 * 60 * 1000LL};  // 0: never
+
+    std::string dns_name;  // dns
+    std::string dns_type = "A";
+    std::string dns_rcode = "NOERROR";
+    std::string dns_answer;  // address or text that one of the answers must be; empty: any
+
+    ProgramConfig program;  // exec
+
+    Origin origin;     // of the table
+    Origin ca_origin;  // of those keys, for what only the disk can tell
+    Origin cert_origin;
+    Origin key_origin;
+
+    bool operator==(const HealthConfig&) const = default;
 };
 
 struct ServiceConfig {
@@ -104,10 +201,23 @@ struct ServiceConfig {
     std::uint16_t gue_port = 6080;
     std::uint32_t ring_size = 65537;  // a prime
     SessionLimits limits;
+    HealthConfig health;
+    // Backends that have to be able to serve (backups count); with fewer nothing takes new flows.
+    std::uint32_t quorum = 1;
+    bool give_up_vip = false;  // and then the VIP is let go as well
     std::vector<BackendConfig> backends;
 
     bool operator==(const ServiceConfig&) const = default;
 };
+
+// Where the checks of a backend go, as far as the file tells.
+struct CheckPoint {
+    Via via = Via::address;
+    Address address;         // the VIP, or what is checked instead
+    std::uint16_t port = 0;  // host order; 0: icmp, or exec of a service on several ports
+};
+// By the VIP only when the service's checks are and the backend has none of its own.
+CheckPoint check_point(const ServiceConfig& service, const BackendConfig& backend);
 
 enum class LogLevel { trace, debug, info, warning, error };
 
@@ -117,11 +227,20 @@ struct LogConfig {
     bool operator==(const LogConfig&) const = default;
 };
 
+// A program that is run on every change of a backend, service or VIP.
+struct HookConfig {
+    ProgramConfig program;
+    Milliseconds timeout{5000};
+
+    bool operator==(const HookConfig&) const = default;
+};
+
 struct Config {
     NodeConfig node;
     std::vector<VipConfig> vips;
     std::vector<ServiceConfig> services;
     LogConfig log;
+    HookConfig hook;
 
     bool operator==(const Config&) const = default;
 };

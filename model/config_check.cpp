@@ -2,6 +2,7 @@
 #include "model/config_check.h"
 
 #include "bpf/contract.h"
+#include "model/config_schema_tables.h"
 #include "model/tables.h"
 
 namespace bascule::model {
@@ -14,12 +15,22 @@ public:
         for (const VipDraft& vip : draft.vips)
             if (vip.address.value) around_.vips.insert(*vip.address.value);
         around_.whole = draft.whole;
+        if (draft.probe_network_v4.value)
+            around_.probe_networks.push_back(
+                {*draft.probe_network_v4.value, 32 - BSC_PROBE_ADDRESS_BITS});
+        if (draft.probe_network_v6.value)
+            around_.probe_networks.push_back({*draft.probe_network_v6.value, probe_prefix_v6});
     }
 
     void run() {
         check_interfaces();
         check_tunnel_source(draft_.tunnel_source_v4);
         check_tunnel_source(draft_.tunnel_source_v6);
+        check_probe_network(draft_.probe_network_v4, diagnostics_);
+        check_probe_network(draft_.probe_network_v6, diagnostics_);
+        if (draft_.hook.user.written && draft_.hook.user.value && !draft_.hook.command.written &&
+            draft_.whole)
+            add(draft_.hook.user.place, "user: there is no 'command' in [hook]");
         check_mss_clamp(draft_.defaults, diagnostics_);
         check_counts();
         check_vips();
@@ -50,6 +61,8 @@ private:
                                   " and can be no source of tunnels");
         else if (around_.vips.contains(address))
             add(source.place, address.to_string() + " is a VIP and can be no source of tunnels");
+        else if (const std::string why = taken_for_probes(address, around_); !why.empty())
+            add(source.place, why);
     }
 
     // Each said once, at the first that is too many.
@@ -87,6 +100,8 @@ private:
             if (const std::string_view what = unfit(address); !what.empty())
                 add(vip.address.place,
                     address.to_string() + " is " + std::string(what) + " and can be no VIP");
+            else if (const std::string why = taken_for_probes(address, around_); !why.empty())
+                add(vip.address.place, why);
         }
     }
 
@@ -101,6 +116,15 @@ std::string_view unfit(const Address& address) {
     if (address.is_unspecified()) return "the unspecified address";
     if (address.is_loopback()) return "a loopback address";
     if (address.is_multicast()) return "a multicast or broadcast address";
+    return {};
+}
+
+std::string taken_for_probes(const Address& address, const Surroundings& around) {
+    for (const Network& network : around.probe_networks)
+        if (contains(network, address))
+            return address.to_string() + " is in the network of made-up addresses of checks, " +
+                   network.address.to_string() + '/' + std::to_string(network.prefix_length) +
+                   " (probe_network_" + (address.is_v4() ? "v4" : "v6") + " of [node])";
     return {};
 }
 

@@ -6,8 +6,10 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/config_draft.h"
+#include "model/config_text.h"
 
 namespace bascule::model {
 
@@ -37,9 +39,13 @@ std::string_view unfit(const Address& address);
 // What a service is checked against.
 struct Surroundings {
     std::set<Address> vips;
+    std::vector<Network> probe_networks;
     bool whole = true;               // see Draft
     bool too_many_backends = false;  // in all, which is said already
 };
+
+// Why nothing of the configuration may have this address: "in the probe network …"; empty: it may.
+std::string taken_for_probes(const Address& address, const Surroundings& around);
 
 // A sane segment size, where one is written.
 void check_mss_clamp(const ForwardDraft& forward, Diagnostics& diagnostics);
@@ -47,6 +53,16 @@ void check_mss_clamp(const ForwardDraft& forward, Diagnostics& diagnostics);
 // One service and its backends.
 void check_service(const ServiceDraft& service, const Surroundings& around,
                    Diagnostics& diagnostics);
+
+// The checks of a service, its quorum, and what its backends say of both.
+void check_health(const ServiceDraft& service, const Surroundings& around,
+                  Diagnostics& diagnostics);
+
+// What single checks send and expect: pages, names, expressions.
+void check_probe(const HealthDraft& health, Diagnostics& diagnostics);
+
+// Whether Linux would send a packet there, and nobody else has these addresses.
+void check_probe_network(const Placed<Address>& network, Diagnostics& diagnostics);
 
 // Services that want the same ports, and more ranges than the data plane holds.
 void check_ports(const Draft& draft, Diagnostics& diagnostics);

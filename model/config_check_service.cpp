@@ -29,6 +29,7 @@ public:
         check_duplicates();
         for (const BackendDraft& backend : service_.backends)
             check_backend(backend);
+        check_health(service_, around_, diagnostics_);
     }
 
 private:
@@ -160,6 +161,8 @@ private:
         if (const std::string_view what = unfit(address); !what.empty())
             add(backend.address.place,
                 text + " is " + std::string(what) + " and can be no backend");
+        else if (const std::string why = taken_for_probes(address, around_); !why.empty())
+            add(backend.address.place, why);
         else if (around_.vips.contains(address))
             add(backend.address.place,
                 text +

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/config_health.h"
 #include "model/config_reader.h"
 
 namespace bascule::model {
@@ -18,6 +19,8 @@ struct BackendDraft {
     Placed<std::int64_t> port;
     Placed<std::int64_t> weight;
     Placed<std::string_view> backup;
+    Placed<Address> check_address;
+    Placed<std::int64_t> check_port;
 };
 
 // What a service says, or [defaults] in its place.
@@ -42,6 +45,9 @@ struct ServiceDraft {
     // [0] embryonic, [1] established; TCP has closing too.
     Placed<std::int64_t> tcp_limits[3];
     Placed<std::int64_t> udp_limits[2];
+    HealthDraft health;
+    Placed<std::int64_t> quorum;
+    Placed<std::string_view> give_up_vip;
     std::vector<BackendDraft> backends;
 };
 
@@ -59,10 +65,14 @@ struct Draft {
     Placed<std::int64_t> max_sessions_v6;
     Placed<TunnelSource> tunnel_source_v4;
     Placed<TunnelSource> tunnel_source_v6;
+    Placed<Address> probe_network_v4;
+    Placed<Address> probe_network_v6;
     ForwardDraft defaults;
     std::vector<VipDraft> vips;
     std::vector<ServiceDraft> services;
     Placed<std::string_view> level;
+    ProgramDraft hook;
+    Placed<std::int64_t> hook_timeout;
     bool whole = true;  // false: a part is hidden by a syntax error
 };
 

@@ -23,6 +23,8 @@ struct Placed {
     bool written = false;
 };
 
+using Texts = std::vector<Placed<std::string>>;
+
 class SectionReader {
 public:
     // Reports keys that the schema does not know or does not support yet, and keys written twice;
@@ -40,23 +42,38 @@ public:
     Placed<std::string_view> choice(std::string_view key);  // choice, boolean: as in the schema
     Placed<Address> address(std::string_view key);          // address, prefix
     Placed<TunnelSource> tunnel_source(std::string_view key);
-    std::vector<Placed<std::string>> interfaces(std::string_view key);
+    Texts interfaces(std::string_view key);
+    Placed<std::int64_t> milliseconds(std::string_view key);
+    Placed<std::string> bytes(std::string_view key);  // text, hex (as the bytes it stands for)
+    Placed<std::string> file(std::string_view key);
+    Placed<Texts> texts(std::string_view key);  // texts, command
+    Placed<std::vector<StatusRange>> status(std::string_view key);
+    Placed<Address> network(std::string_view key);  // network_v4, network_v6
     // The table at `key`; an empty one where none is written.
     SectionReader section(std::string_view key);
     std::vector<SectionReader> sections(std::string_view key);
     // Reports what is written at `key` when it is no table.
     void expect_table(std::string_view key);
+    // Reports the keys that are written and not for this type of checks.
+    void expect_only_for(std::string_view type);
 
 private:
     const Member* find(std::string_view key) const;
     std::string path_of(std::string_view key) const;
     const TableSchema& inner_schema(std::string_view key) const;
     template <typename T>
-    Placed<T> start(const Member* member) const;
+    Placed<T> start(const Member* member) const {
+        if (member == nullptr) return {{}, place_, false};
+        return {{}, member->value.place, true};
+    }
     void wrong(const KeySchema& schema, const Value& value, std::string_view expected);
     void not_yet(const KeySchema& schema, const Value& value);
     void check_keys();
     void check_key(const Member& member);
+
+    bool fits_length(const KeySchema& schema, const Value& value, std::size_t size,
+                     std::string_view what);
+    std::optional<std::string> element(const KeySchema& schema, const Value& value);
 
     const TableSchema* schema_;
     Place place_;

@@ -6,6 +6,8 @@
 namespace bascule::model {
 namespace {
 
+constexpr std::size_t most_named = 6;  // of 7 types: what all checks have says nothing
+
 std::string words(std::span<const std::string_view> list) {
     std::string text;
     for (const std::string_view word : list) {
@@ -38,6 +40,21 @@ std::string type_text(const KeySchema& key) {
             return "integer, 1 to 65535; a range such as `\"8000-8099\"`; `\"any\"`";
         case KeyType::seconds:
             return "duration, " + range(duration_text(key.least), duration_text(key.most));
+        case KeyType::milliseconds:
+            return "duration, " + range(duration_text(Milliseconds(key.least)),
+                                        duration_text(Milliseconds(key.most)));
+        case KeyType::text:
+            return "text of " + integers() + " bytes";
+        case KeyType::hex:
+            return "hexadecimal digits of " + integers() + " bytes";
+        case KeyType::texts:
+            return "array of " + integers() + " texts";
+        case KeyType::command:
+            return "array of a program and its arguments, " + integers() + " in all";
+        case KeyType::file:
+            return "absolute path";
+        case KeyType::status:
+            return "integer, 100 to 599; ranges such as `\"200-299,304\"`";
         case KeyType::choice:
             return words(key.choices);
         case KeyType::address:
@@ -48,6 +65,10 @@ std::string type_text(const KeySchema& key) {
         case KeyType::source_v6:
             return std::string(key.type == KeyType::source_v4 ? "IPv4" : "IPv6") +
                    " address, or one with a prefix length of " + integers();
+        case KeyType::network_v4:
+        case KeyType::network_v6:
+            return std::string(key.type == KeyType::network_v4 ? "IPv4" : "IPv6") + " network, /" +
+                   std::to_string(key.least);
         case KeyType::table:
         case KeyType::tables:
         case KeyType::later:
@@ -63,7 +84,7 @@ bool is_prose(const KeySchema& key) {
 std::string fallback_text(const KeySchema& key) {
     if (key.required) return "required";
     if (is_prose(key)) return std::string(key.fallback);
-    const bool is_string = key.type == KeyType::choice || key.type == KeyType::seconds;
+    const bool is_string = key.type != KeyType::integer && key.type != KeyType::boolean;
     const std::string quote = is_string ? "\"" : "";
     return "`" + quote + std::string(key.fallback) + quote + "`";
 }
@@ -76,8 +97,11 @@ std::string table_text(const TableSchema& table) {
         std::string(table.meaning) + "\n\n| key | value | default | meaning |\n|---|---|---|---|\n";
     for (const KeySchema& key : table.keys) {
         if (key.meaning.empty()) continue;
+        const std::string only = key.only.empty() || key.only.size() > most_named
+                                     ? ""
+                                     : "For " + joined(key.only) + ". ";
         text += "| `" + std::string(key.key) + "` | " + type_text(key) + " | " +
-                fallback_text(key) + " | " + std::string(key.meaning) + " |\n";
+                fallback_text(key) + " | " + only + std::string(key.meaning) + " |\n";
     }
     return text;
 }
@@ -110,7 +134,8 @@ std::string config_reference() {
         "names, "
         "in [TOML](https://toml.io). The `[[...]]` tables of all files are taken together; a key "
         "of "
-        "`[node]`, `[defaults]` or `[log]` may be set in one file only. `bascule check` reports "
+        "`[node]`, `[defaults]`, `[hook]` or `[log]` may be set in one file only. `bascule check` "
+        "reports "
         "every error of "
         "every file with its place.\n";
     for (const TableSchema& table : config_schema())

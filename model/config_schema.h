@@ -17,12 +17,21 @@ enum class KeyType {
     integer,
     ports,  // an integer, a range or "any"
     boolean,
-    seconds,  // a duration, in whole seconds
+    seconds,       // a duration, in whole seconds
+    milliseconds,  // a duration
+    text,          // any bytes; `least` and `most` are of its length
+    hex,           // such bytes, two digits each
+    texts,         // an array of texts; `least` and `most` are of its length
+    command,       // an array of an absolute path and its arguments
+    file,          // an absolute path
+    status,        // an integer, or ranges of HTTP status codes
     choice,
     address,
     prefix,     // an address, with or without a prefix length
     source_v4,  // the same of one family; `least` and `most` are of its prefix length
     source_v6,
+    network_v4,  // with a prefix length of `least`
+    network_v6,
     table,
     tables,
     later,  // known, but not supported by this version
@@ -34,10 +43,11 @@ struct KeySchema {
     std::string_view meaning = {};
     bool required = false;
     std::string_view fallback = {};  // default as written in a file, without quotes; or in prose
-    std::int64_t least = 0;          // integer; seconds
+    std::int64_t least = 0;          // integer; seconds; milliseconds
     std::int64_t most = 0;
     std::span<const std::string_view> choices = {};        // choice
     std::span<const std::string_view> later_choices = {};  // known, but not supported yet
+    std::span<const std::string_view> only = {};  // types of checks that have it; empty: all
 };
 
 struct TableSchema {

@@ -63,6 +63,15 @@ std::string listed(std::span<const std::string_view> words) {
     return text;
 }
 
+std::string joined(std::span<const std::string_view> words) {
+    std::string text;
+    for (std::size_t n = 0; n < words.size(); ++n) {
+        if (n > 0) text += n + 1 == words.size() ? " and " : ", ";
+        text += words[n];
+    }
+    return text;
+}
+
 std::optional<Network> parse_network(std::string_view text) {
     const std::size_t slash = text.find('/');
     const auto address = Address::parse(text.substr(0, slash));
@@ -73,6 +82,23 @@ std::optional<Network> parse_network(std::string_view text) {
     const auto length = parse_integer(length_text);
     if (!length || length_text.front() == '-' || *length > whole) return {};
     return Network{*address, static_cast<unsigned>(*length)};
+}
+
+bool is_network(const Network& network) {
+    const unsigned length = network.prefix_length + (network.address.is_v4() ? 96 : 0);
+    for (unsigned bit = length; bit < 128; ++bit)
+        if ((network.address.bytes()[bit / 8] >> (7 - bit % 8) & 1) != 0) return false;
+    return true;
+}
+
+bool contains(const Network& network, const Address& address) {
+    if (network.address.is_v4() != address.is_v4()) return false;
+    const unsigned length = network.prefix_length + (network.address.is_v4() ? 96 : 0);
+    for (unsigned bit = 0; bit < length; ++bit)
+        if (((network.address.bytes()[bit / 8] ^ address.bytes()[bit / 8]) >> (7 - bit % 8) & 1) !=
+            0)
+            return false;
+    return true;
 }
 
 std::optional<PortRange> parse_ports(std::string_view text) {
@@ -106,6 +132,49 @@ std::string duration_text(std::int64_t seconds) {
     if (seconds % 3600 == 0) return std::to_string(seconds / 3600) + 'h';
     if (seconds % 60 == 0) return std::to_string(seconds / 60) + 'm';
     return std::to_string(seconds) + 's';
+}
+
+std::string duration_text(Milliseconds duration) {
+    const std::int64_t count = duration.count();
+    return count % 1000 == 0 && count != 0 ? duration_text(count / 1000)
+                                           : std::to_string(count) + "ms";
+}
+
+std::optional<std::string> parse_hex(std::string_view text) {
+    std::string bytes;
+    for (std::size_t at = 0; at < text.size();) {
+        if (text[at] == ' ') {
+            ++at;
+            continue;
+        }
+        unsigned byte = 0;
+        const char* const first = text.data() + at;
+        if (text.size() - at < 2 || std::from_chars(first, first + 2, byte, 16).ptr != first + 2)
+            return {};
+        bytes += static_cast<char>(byte);
+        at += 2;
+    }
+    return bytes;
+}
+
+std::optional<std::vector<StatusRange>> parse_status(std::string_view text) {
+    const auto code = [](std::string_view digits) -> std::optional<std::uint16_t> {
+        const auto number = parse_integer(digits);
+        if (!number || *number < 100 || *number > 599) return {};
+        return static_cast<std::uint16_t>(*number);
+    };
+    std::vector<StatusRange> ranges;
+    for (std::size_t at = 0; at <= text.size();) {
+        std::string_view part = text.substr(at, text.find(',', at) - at);
+        at += part.size() + 1;
+        part.remove_prefix(std::min(part.find_first_not_of(' '), part.size()));
+        const std::size_t dash = part.find('-');
+        const auto first = code(part.substr(0, dash));
+        const auto last = dash == std::string_view::npos ? first : code(part.substr(dash + 1));
+        if (!first || !last || *first > *last) return {};
+        ranges.push_back({*first, *last});
+    }
+    return ranges;
 }
 
 std::string quoted(std::string_view text) {

@@ -33,6 +33,10 @@ std::string Diagnostics::to_string(Place place) const {
     return sources_[place.file].file + ':' + std::to_string(place.line);
 }
 
+Origin Diagnostics::origin(Place place) const {
+    return {sources_[place.file].file, place.line, place.column};
+}
+
 std::vector<Diagnostic> Diagnostics::report() const {
     std::vector<Found> sorted = found_;
     std::stable_sort(sorted.begin(), sorted.end(),

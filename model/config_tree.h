@@ -56,6 +56,7 @@ public:
     void add(Place place, std::string message);
     bool empty() const { return found_.empty(); }
     std::string to_string(Place place) const;  // "file:line"
+    Origin origin(Place place) const;
     std::vector<Diagnostic> report() const;
 
 private:

@@ -5,7 +5,7 @@
 #   sudo scripts/install-deps.sh [--list]
 #
 # Does nothing, and needs neither network nor root, when all of it is there already. No service is
-# started: nginx is used as a program by the lab, never as this machine's own web server.
+# started: nginx and nsd are used as programs by the lab, never as this machine's own servers.
 set -euo pipefail
 
 packages=(
@@ -16,11 +16,12 @@ packages=(
     # libraries
     libboost1.81-dev libprotobuf-dev protobuf-compiler libtomlplusplus-dev libcli11-dev
     libspdlog-dev libfmt-dev nlohmann-json3-dev libnl-3-dev libnl-route-3-dev libexpected-dev
-    libssl-dev libsystemd-dev
+    libssl-dev libsystemd-dev libre2-dev
     # checks and tests
     git clang-format-14 clang-tidy-14 libgtest-dev libbenchmark-dev
     # the lab and the demo
-    nginx-light wrk iperf3 tcpdump tshark ethtool iproute2 curl python3 procps util-linux
+    nginx-light nsd wrk iperf3 tcpdump tshark ethtool iproute2 curl python3 procps util-linux
+    openssl nftables
 )
 
 if [[ ${1:-} == --list ]]; then
@@ -74,10 +75,12 @@ if [[ ! -e $policy ]] || grep -q "$mark" "$policy"; then
     chmod 755 "$policy"
 fi
 
-had_nginx=no
-if dpkg-query -W -f '${db:Status-Status}' nginx 2>/dev/null | grep -qx installed; then
-    had_nginx=yes
-fi
+strangers=()
+for server in nginx nsd; do
+    if ! dpkg-query -W -f '${db:Status-Status}' "$server" 2>/dev/null | grep -qx installed; then
+        strangers+=("$server")
+    fi
+done
 
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 apt() {
@@ -91,9 +94,10 @@ explain() {
 apt update || explain "cannot read the package lists"
 apt install --no-install-recommends "${missing[@]}" || explain "cannot install ${missing[*]}"
 
-# Its package also enables the service for the next boot, where it would take port 80.
-if [[ $had_nginx == no ]] && command -v systemctl >/dev/null; then
-    systemctl disable --quiet nginx.service >>"$log" 2>&1 ||
-        echo "install-deps: could not disable nginx.service; see: systemctl status nginx" >&2
-fi
+# Their packages also enable the services for the next boot, where they would take ports 80 and 53.
+for server in "${strangers[@]}"; do
+    command -v systemctl >/dev/null || break
+    systemctl disable --quiet "$server.service" >>"$log" 2>&1 ||
+        echo "install-deps: could not disable $server.service; see: systemctl status $server" >&2
+done
 echo "install-deps: installed ${#missing[@]} of ${#packages[@]} packages"

@@ -4,117 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
-#include "bpf/contract.h"
 #include "model/config_reader.h"
 #include "model/config_schema.h"
-#include "model/maglev.h"
+#include "tests/unit/model/config_full.h"
 #include "tests/unit/model/config_text.h"
 
 namespace bascule::model {
 namespace {
 
 using namespace testing;
-
-using std::chrono::milliseconds;
-
-// Every key that exists.
-const std::string full_text = R"([node]
-name = "lb1"
-interfaces = ["eth0", "eth1"]
-xdp_mode = "native"
-max_sessions = 200_000
-max_sessions_v6 = 100_000
-tunnel_source_v4 = "198.18.0.0/16"
-tunnel_source_v6 = "2001:db8:f::1"
-
-[defaults]
-forward = "ipip"
-gue_port = 6081
-copy_dscp = false
-mss_clamp = 1400
-
-[[vip]]
-address = "10.9.0.100/24"
-interface = "eth0"
-announce = "l2"
-[[vip]]
-address = "2001:db8::100"
-interface = "eth0.7"
-
-[[service]]
-name = "web"
-vip = "10.9.0.100"
-port = 80
-protocol = "tcp"
-forward = "gue"
-gue_port = 6082
-copy_dscp = true
-mss_clamp = 1360
-affinity = "source"
-unknown = "drop"
-on_empty = "reset"
-ring_size = 307
-[service.session]
-tcp_embryonic = "10s"
-tcp_established = "5d"
-tcp_closing = "2m"
-[service.health]
-type = "none"
-[[service.backend]]
-name = "web1"
-address = "10.9.0.21"
-port = 8080
-weight = 50
-backup = true
-[[service.backend]]
-address = "10.9.0.22"
-[[service.backend]]
-address = "2001:db8::22"
-port = 8081
-
-[[service]]
-name = "dns"
-vip = "2001:db8:0::100"
-port = 53
-protocol = "udp"
-session.udp_embryonic = "5s"
-session.udp_established = "60000ms"
-[[service.backend]]
-address = "2001:db8::21"
-weight = 0
-
-[[service]]
-name = "all"
-vip = "10.9.0.100"
-port = "any"
-forward = "l2"
-[[service.backend]]
-address = "10.9.0.21"
-
-[[service]]
-name = "some"
-vip = "10.9.0.100"
-port = "8000-8099"
-forward = "local"
-mss_clamp = 0
-[[service.backend]]
-
-[log]
-level = "debug"
-)";
-
-std::string file_text(const std::string& path) {
-    const auto root = std::filesystem::path(__FILE__).parent_path() / "../../..";
-    std::ifstream file(root / path, std::ios::binary);
-    EXPECT_TRUE(file) << path;
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
 
 TEST(Config, ReadsEveryKey) {
     const Config config = good(full_text);
@@ -127,7 +26,9 @@ TEST(Config, ReadsEveryKey) {
                      200'000,
                      100'000,
                      TunnelSource{Address::parse("198.18.0.0").value(), 16},
-                     TunnelSource{Address::parse("2001:db8:f::1").value(), 128}};
+                     TunnelSource{Address::parse("2001:db8:f::1").value(), 128},
+                     Address::parse("241.0.0.0").value(),
+                     Address::parse("fd00:1::").value()};
     expected.vips = {{vip, "eth0"}, {vip6, "eth0.7"}};
     ServiceConfig web;
     web.name = "web";
@@ -141,9 +42,16 @@ TEST(Config, ReadsEveryKey) {
     web.copy_dscp = true;
     web.gue_port = 6082;
     web.ring_size = 307;
+    web.quorum = 2;
+    web.give_up_vip = true;
+    web.health.type = ProbeType::tcp;
+    web.health.via = Via::vip;
+    web.health.interval = Milliseconds(2000);
+    web.health.fast_interval = Milliseconds(500);
     web.limits = {Seconds(10), Seconds(5 * 86400), Seconds(120)};
     web.backends = {
-        {"web1", Address::parse("10.9.0.21").value(), 8080, 50, true},
+        {"web1", Address::parse("10.9.0.21").value(), 8080, 50, true,
+         Address::parse("10.8.0.21").value(), 8081},
         {"10.9.0.22", Address::parse("10.9.0.22").value(), 80, 100, false},
         {"[2001:db8::22]:8081", Address::parse("2001:db8::22").value(), 8081, 100, false}};
     ServiceConfig dns;
@@ -173,6 +81,9 @@ TEST(Config, ReadsEveryKey) {
     some.backends = {{"10.9.0.100", vip, 0, 100, false}};
     expected.services = {web, dns, all, some};
     expected.log.level = LogLevel::debug;
+    expected.hook.program.command = {"/usr/bin/logger", "-t", "lb"};
+    expected.hook.program.user = "root";
+    expected.hook.timeout = Milliseconds(2000);
     EXPECT_EQ(config, expected);
 }
 
@@ -183,6 +94,7 @@ TEST(Config, DefaultsOfTheSchemaAreThoseOfTheTypes) {
     node.interfaces = {"eth0"};
     EXPECT_EQ(config.node, node);
     EXPECT_EQ(config.log, LogConfig{});
+    EXPECT_EQ(config.hook, HookConfig{});
     const ServiceConfig& service = config.services.at(0);
     const ServiceConfig plain;
     EXPECT_EQ(service.protocol, plain.protocol);
@@ -195,6 +107,9 @@ TEST(Config, DefaultsOfTheSchemaAreThoseOfTheTypes) {
     EXPECT_EQ(service.gue_port, plain.gue_port);
     EXPECT_EQ(service.ring_size, plain.ring_size);
     EXPECT_EQ(service.limits, (SessionLimits{Seconds(60), Seconds(3600), Seconds(60)}));
+    EXPECT_EQ(service.health, plain.health);
+    EXPECT_EQ(service.quorum, plain.quorum);
+    EXPECT_EQ(service.give_up_vip, plain.give_up_vip);
     EXPECT_EQ(service.backends.at(0).weight, BackendConfig{}.weight);
     EXPECT_EQ(good(node_text + "max_sessions = 5000").node.max_sessions_v6, 5000u);
     const Config udp = good(with_service("protocol = \"udp\"\n" + backend_text));
@@ -260,7 +175,7 @@ TEST(Config, EveryKeyRefusesADate) {
             if (table.path.starts_with("service."))
                 text += (table.repeated ? "[[" : "[") + std::string(table.path) +
                         (table.repeated ? "]]\n" : "]\n");
-            if (table.path == "log" || table.path == "defaults")
+            if (table.path == "log" || table.path == "defaults" || table.path == "hook")
                 text += "[" + std::string(table.path) + "]\n";
             if (table.path.empty()) text = "";
             const auto line = std::count(text.begin(), text.end(), '\n') + 1;
@@ -285,13 +200,12 @@ TEST(Config, MissingKeysAreReportedAtTheirTable) {
 }
 
 TEST(Config, WhatComesLaterIsNotUnknown) {
-    expect_errors(with_service("flood.mode = \"auto\"\nhealth.type = \"http\"\n" + backend_text +
-                               "[cluster]\n[lists]\n[http]\n"),
-                  {"a.toml:10:1: 'flood' in [[service]] is not supported by this version",
-                   "a.toml:11:15: type: 'http' is not supported by this version",
-                   "a.toml:14:2: 'cluster' is not supported by this version",
-                   "a.toml:15:2: 'lists' is not supported by this version",
-                   "a.toml:16:2: 'http' is not supported by this version"});
+    expect_errors(
+        with_service("flood.mode = \"auto\"\n" + backend_text + "[cluster]\n[lists]\n[http]\n"),
+        {"a.toml:10:1: 'flood' in [[service]] is not supported by this version",
+         "a.toml:13:2: 'cluster' is not supported by this version",
+         "a.toml:14:2: 'lists' is not supported by this version",
+         "a.toml:15:2: 'http' is not supported by this version"});
 }
 
 TEST(Config, RangesHold) {
@@ -400,218 +314,6 @@ TEST(Config, ServiceNeedsItsVipAndABackend) {
     expect_errors(node_text + "[[service]]\nname = \"w\"\nvip = \"10.9.0.1\"\nport = 80\n",
                   {"a.toml:3:1: a service needs at least one [[service.backend]]",
                    "a.toml:5:7: vip: no [[vip]] has the address 10.9.0.1"});
-}
-
-std::string many_backends(unsigned count) {
-    std::string text;
-    for (unsigned n = 0; n < count; ++n)
-        text += "[[service.backend]]\naddress = \"10." + std::to_string(10 + (n >> 16)) + '.' +
-                std::to_string((n >> 8) & 255) + '.' + std::to_string(n & 255) + "\"\n";
-    return text;
-}
-
-TEST(Config, RingSize) {
-    expect_errors(with_service("ring_size = 65536\n" + backend_text),
-                  {"a.toml:10:13: ring_size: 65536 is no prime; the next one is 65537"});
-    expect_errors(with_service("ring_size = 101\n" + many_backends(2)),
-                  {"a.toml:10:13: ring_size: 101 is too small for 2 backends, set 211 or a larger "
-                   "prime"});
-    EXPECT_EQ(good(with_service("ring_size = 211\n" + many_backends(2))).services[0].ring_size,
-              211u);
-    expect_errors(with_service("ring_size = 1048574\n" + backend_text),
-                  {"a.toml:10:13: ring_size: expected an integer from 101 to 1048573, found the "
-                   "integer 1048574"});
-    expect_errors(with_service(many_backends(656)),
-                  {"a.toml:6:1: ring_size: 65537 is too small for 656 backends, set 65609 or a "
-                   "larger prime"});
-    expect_errors(with_service(many_backends(10'486)),
-                  {"a.toml:6:1: 10486 backends in one service need a larger ring than the largest, "
-                   "1048573 slots"});
-}
-
-TEST(Config, SeventyThousandBackendsAreOneError) {
-    const std::size_t first_excess = 10 + 2 * (BSC_MAX_BACKENDS - 1);
-    expect_errors(with_service(many_backends(70'000)),
-                  {"a.toml:" + std::to_string(first_excess) +
-                   ":1: 70000 backends in all; at most 16383 are possible"});
-}
-
-TEST(Config, LimitsOfServicesAndVips) {
-    std::string vips;
-    for (unsigned n = 0; n <= BSC_MAX_VIPS; ++n)
-        vips += "[[vip]]\ninterface = \"eth0\"\naddress = \"10.9." + std::to_string(n >> 8) + '.' +
-                std::to_string(n & 255) + "\"\n";
-    expect_errors(node_text + vips, {"a.toml:771:1: 257 VIPs in all; at most 256 are possible"});
-    std::string services = node_text + vip_text;
-    for (unsigned n = 1; n <= BSC_MAX_SERVICES + 1; ++n)
-        services += "[[service]]\nname = \"s" + std::to_string(n) +
-                    "\"\nvip = \"10.9.0.100\"\nport = " + std::to_string(n) + "\n" + backend_text;
-    expect_errors(services, {"a.toml:6150:1: 1025 services in all; at most 1024 are possible"});
-}
-
-TEST(Config, ReportIsBounded) {
-    std::string text = node_text;
-    for (int n = 0; n < 1000; ++n)
-        text += "zz" + std::to_string(n) + " = 1\n";
-    const ParsedConfig parsed = parse(text);
-    ASSERT_EQ(parsed.errors.size(), 201u);
-    EXPECT_EQ(parsed.errors.front().line, 3u);
-    EXPECT_EQ(parsed.errors.back().to_string(), "… and 800 more errors");
-}
-
-TEST(Config, FilesAreMerged) {
-    const ParsedConfig parsed =
-        parse_config({{"a.toml", node_text + vip_text},
-                      {"b.toml",
-                       "[node]\nmax_sessions = 5000\n[[service]]\nname = \"web\"\n"
-                       "vip = \"10.9.0.100\"\nport = 80\n" +
-                           backend_text},
-                      {"c.toml", "[[vip]]\naddress = \"10.9.0.101\"\ninterface = \"eth0\"\n"}},
-                     "host");
-    ASSERT_TRUE(parsed.config) << errors_text(parsed);
-    EXPECT_EQ(parsed.config->vips.size(), 2u);
-    EXPECT_EQ(parsed.config->services.size(), 1u);
-    EXPECT_EQ(parsed.config->node.max_sessions, 5000u);
-}
-
-TEST(Config, KeySetInTwoFilesNamesBoth) {
-    EXPECT_EQ(errors_text(parse_config({{"a.toml", node_text + "[log]\nlevel = \"info\"\n"},
-                                        {"b.toml", "[log]\nlevel = \"info\"\n[[vip]]\nx = 1\n"}},
-                                       "host")),
-              "b.toml:2:1: 'level' of [log] is set already at a.toml:4\n"
-              "b.toml:3:1: missing key 'address' in [[vip]]\n"
-              "b.toml:3:1: missing key 'interface' in [[vip]]\n"
-              "b.toml:4:1: unknown key 'x'\n");
-}
-
-TEST(Config, SyntaxErrorDoesNotHideOtherFiles) {
-    EXPECT_EQ(
-        errors_text(parse_config(
-            {{"a.toml", "[node\n"},
-             {"b.toml",
-              "[[service]]\nname = \"web\"\nvip = \"10.9.0.100\"\nport = 0\n" + backend_text}},
-            "host")),
-        "a.toml:1:6: Error while parsing table header: expected ']', saw '\\n'\n"
-        "b.toml:4:8: port: expected a port from 1 to 65535, a range such as \"8000-8099\", or "
-        "\"any\", found the integer 0\n")
-        << "nothing is said to be missing that the broken file may hold";
-}
-
-TEST(Config, ColumnsCountBytes) {
-    expect_errors("node = { interfaces = [\"eth0\"], \"é\" = 1, x = 1 }\n",
-                  {"a.toml:1:33: unknown key 'é'", "a.toml:1:43: unknown key 'x'"});
-    expect_errors("\xef\xbb\xbf[node]\ninterfaces = [\"eth0\"]\n", {});
-}
-
-TEST(Config, HalfAFileNeverCrashes) {
-    for (std::size_t length = 0; length <= full_text.size(); ++length) {
-        const ParsedConfig parsed = parse(full_text.substr(0, length));
-        ASSERT_NE(parsed.config.has_value(), !parsed.errors.empty()) << length;
-        for (const Diagnostic& error : parsed.errors)
-            ASSERT_FALSE(error.message.empty()) << length;
-        ASSERT_TRUE(length < full_text.size() || parsed.config);
-    }
-}
-
-TEST(Config, BytesOfAnyKindNeverCrash) {
-    for (std::size_t at = 0; at < full_text.size(); at += 3)
-        for (const char byte : {'\0', '\xff', '"', '[', '\n', '9'}) {
-            std::string text = full_text;
-            text[at] = byte;
-            const ParsedConfig parsed = parse(text);
-            ASSERT_NE(parsed.config.has_value(), !parsed.errors.empty()) << at;
-        }
-    EXPECT_FALSE(parse(std::string(100'000, '[')).config);
-    EXPECT_FALSE(parse("x = " + std::string(100'000, '[')).config);
-}
-
-std::string repeated(std::string_view part, std::size_t count) {
-    std::string text;
-    for (std::size_t n = 0; n < count; ++n)
-        text += part;
-    return text;
-}
-
-TEST(Config, DeepNestingIsRefused) {
-    const std::string deep = repeated("a.", 100'000) + "a";
-    expect_errors(deep + " = 1\n", {"a.toml:1:130: a key of too many parts"});
-    expect_errors("[" + deep + "]\n", {"a.toml:1:131: a key of too many parts"});
-    // However the scan is led astray by quotes and hashes.
-    for (const std::string start :
-         {"\"#\".", "'\"'.", "x = \"\"\"\"\"\"\n", "x = \"\"\"a\"\"\"\"\"\n", "x = '''\\'''\n",
-          "x = \"\\\"\"\n", "# \"\n", "x = \"\"\n", "x = ''\n", "x = {"})
-        EXPECT_EQ(parse(start + deep + " = 1").errors.at(0).message, "a key of too many parts")
-            << start;
-    // Dots elsewhere are nobody's business.
-    const std::string dots(1000, '.');
-    EXPECT_TRUE(parse(node_text + "# " + dots + "\n").config);
-    expect_errors(
-        node_text + "x = \"" + dots + "\"\ny = '" + dots + "'\nz = '''\n" + dots + "\n'''''\n",
-        {"a.toml:3:1: unknown key 'x'", "a.toml:4:1: unknown key 'y'",
-         "a.toml:5:1: unknown key 'z'"});
-}
-
-TEST(Config, DurationsHaveAUnit) {
-    EXPECT_EQ(parse_duration("500ms"), milliseconds(500));
-    EXPECT_EQ(parse_duration("90s"), milliseconds(90'000));
-    EXPECT_EQ(parse_duration("5m"), milliseconds(300'000));
-    EXPECT_EQ(parse_duration("1h"), milliseconds(3'600'000));
-    EXPECT_EQ(parse_duration("1d"), milliseconds(86'400'000));
-    EXPECT_EQ(parse_duration("0s"), milliseconds(0));
-    for (const std::string_view text : {"", "s", "5", "-5s", "+5s", "5 s", "1.5s", "5S", "5sec",
-                                        "99999999999999999999s", "9223372036854775807d"})
-        EXPECT_FALSE(parse_duration(text)) << text;
-    EXPECT_EQ(duration_text(90), "90s");
-    EXPECT_EQ(duration_text(120), "2m");
-    EXPECT_EQ(duration_text(432'000), "5d");
-}
-
-TEST(Config, LongTextIsCutAtACharacter) {
-    EXPECT_EQ(model::quoted("a\tb\x7f\xc2\x9b"),
-              "'a?b?"
-              "?'");
-    const std::string shown = model::quoted(std::string(59, 'x') + "éé");
-    EXPECT_EQ(shown, "'" + std::string(59, 'x') + "é…'");
-}
-
-TEST(ShippedConfig, IsValid) {
-    const Config config = good(file_text("etc/bascule.toml"));
-    EXPECT_TRUE(config.vips.empty()) << "installing it announces nothing";
-    EXPECT_TRUE(config.services.empty());
-}
-
-TEST(ShippedConfig, CommentedSettingsAreValidAndDefaults) {
-    std::istringstream lines(file_text("etc/bascule.toml"));
-    std::string text;
-    for (std::string line; std::getline(lines, line);) {
-        const bool is_setting = line.size() > 1 && line[0] == '#' && line[1] != ' ';
-        text += (is_setting ? line.substr(1) : line) + '\n';
-    }
-    const Config config = good(text);
-    NodeConfig node;
-    node.name = "lb1";
-    node.interfaces = {"eth0"};
-    EXPECT_EQ(config.node, node);
-    EXPECT_EQ(config.log, LogConfig{});
-    ASSERT_EQ(config.services.size(), 1u);
-    ASSERT_EQ(config.services[0].backends.size(), 2u);
-    EXPECT_EQ(config.services[0].backends[0].weight, BackendConfig{}.weight);
-    const std::string minimal = with_service(backend_text);
-    EXPECT_EQ(config.services[0].limits, good(minimal).services[0].limits);
-    EXPECT_EQ(config.services[0].ring_size, ServiceConfig{}.ring_size);
-}
-
-TEST(ShippedConfig, NamesEveryKey) {
-    const std::string text = file_text("etc/bascule.toml");
-    for (const TableSchema& table : config_schema())
-        for (const KeySchema& key : table.keys)
-            EXPECT_TRUE(key.meaning.empty() || text.find(key.key) != std::string::npos)
-                << table.path << ' ' << key.key;
-}
-
-TEST(Reference, IsPrintedFromTheSchema) {
-    EXPECT_EQ(file_text("docs/reference/configuration.md"), config_reference())
-        << "run config_reference > docs/reference/configuration.md";
 }
 
 }  // namespace

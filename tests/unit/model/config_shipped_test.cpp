@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The file that is installed, and the reference of its keys.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "model/config_schema.h"
+#include "tests/unit/model/config_text.h"
+
+namespace bascule::model {
+namespace {
+
+using namespace testing;
+
+std::string file_text(const std::string& path) {
+    const auto root = std::filesystem::path(__FILE__).parent_path() / "../../..";
+    std::ifstream file(root / path, std::ios::binary);
+    EXPECT_TRUE(file) << path;
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+TEST(ShippedConfig, IsValid) {
+    const Config config = good(file_text("etc/bascule.toml"));
+    EXPECT_TRUE(config.vips.empty()) << "installing it announces nothing";
+    EXPECT_TRUE(config.services.empty());
+}
+
+TEST(ShippedConfig, CommentedSettingsAreValidAndDefaults) {
+    std::istringstream lines(file_text("etc/bascule.toml"));
+    std::string text;
+    for (std::string line; std::getline(lines, line);) {
+        const bool is_setting = line.size() > 1 && line[0] == '#' && line[1] != ' ';
+        text += (is_setting ? line.substr(1) : line) + '\n';
+    }
+    const Config config = good(text);
+    NodeConfig node;
+    node.name = "lb1";
+    node.interfaces = {"eth0"};
+    EXPECT_EQ(config.node, node);
+    EXPECT_EQ(config.log, LogConfig{});
+    ASSERT_EQ(config.services.size(), 1u);
+    ASSERT_EQ(config.services[0].backends.size(), 2u);
+    EXPECT_EQ(config.services[0].backends[0].weight, BackendConfig{}.weight);
+    const std::string minimal = with_service(backend_text);
+    EXPECT_EQ(config.services[0].limits, good(minimal).services[0].limits);
+    EXPECT_EQ(config.services[0].ring_size, ServiceConfig{}.ring_size);
+    const HealthConfig& health = config.services[0].health;
+    const HealthConfig usual;
+    EXPECT_EQ(health.interval, usual.interval);
+    EXPECT_EQ(health.fast_interval, usual.fast_interval);
+    EXPECT_EQ(health.timeout, usual.timeout);
+    EXPECT_EQ(health.rise, usual.rise);
+    EXPECT_EQ(health.fall, usual.fall);
+    EXPECT_EQ(health.flap_limit, usual.flap_limit);
+    EXPECT_EQ(health.hold_down_most, usual.hold_down_most);
+    EXPECT_EQ(health.body_limit, usual.body_limit);
+    EXPECT_EQ(config.hook.timeout, HookConfig{}.timeout);
+}
+
+TEST(ShippedConfig, NamesEveryKey) {
+    const std::string text = file_text("etc/bascule.toml");
+    for (const TableSchema& table : config_schema())
+        for (const KeySchema& key : table.keys)
+            EXPECT_TRUE(key.meaning.empty() || text.find(key.key) != std::string::npos)
+                << table.path << ' ' << key.key;
+}
+
+TEST(Reference, IsPrintedFromTheSchema) {
+    EXPECT_EQ(file_text("docs/reference/configuration.md"), config_reference())
+        << "run config_reference > docs/reference/configuration.md";
+}
+
+}  // namespace
+}  // namespace bascule::model
