@@ -175,12 +175,9 @@ static __always_inline int tell6(struct xdp_md *ctx, const struct parcel *parcel
     ip->daddr = quotation->saddr;
     icmp->type = telling->type;
     icmp->code = telling->code;
-    icmp->checksum = 0;
     icmp->be_rest = telling->be_rest;
-
-    __u64 pseudo = pseudo_sum6(ip);
-
-    icmp->checksum = folded(pseudo + sum_to_end(ctx, l3 + sizeof(*ip)));
+    icmp->checksum = ~folded(pseudo_sum6(ip)); /* to be summed with the rest */
+    icmp->checksum = folded(sum_to_end(ctx, l3 + sizeof(*ip)));
     return XDP_TX;
 }
 
@@ -205,18 +202,28 @@ static __always_inline int has_df(struct xdp_md *ctx, const struct parcel *parce
     return ip && ip->frag_off & bpf_htons(ANSWER_DF);
 }
 
+/* BSC_NONE, or enum bsc_drop_reason. */
+static __always_inline __u32 why_untold(struct xdp_md *ctx, const struct parcel *parcel)
+{
+    if (parcel->family == 4 && !has_df(ctx, parcel))
+        return BSC_DROP_TOO_BIG_NO_DF;
+    if (parcel->content == PARCEL_ICMP_ERROR ||
+        (parcel->family == 4 && parcel->content == PARCEL_LATER_FRAGMENT) || !may_tell())
+        return BSC_DROP_TOO_BIG_UNTOLD;
+    return BSC_NONE;
+}
+
 /* `mtu`: largest packet of the client's that fits the way to its backend. */
 __noinline int answer_too_big(struct xdp_md *ctx, const struct parcel *parcel, __u32 mtu)
 {
     struct telling telling = {};
+    __u32 untold;
 
     if (!parcel)
         return XDP_ABORTED;
-    if (parcel->family == 4 && !has_df(ctx, parcel))
-        return drop(BSC_DROP_TOO_BIG_NO_DF);
-    if (parcel->content == PARCEL_ICMP_ERROR ||
-        (parcel->family == 4 && parcel->content == PARCEL_LATER_FRAGMENT) || !may_tell())
-        return drop(BSC_DROP_TOO_BIG_UNTOLD);
+    untold = why_untold(ctx, parcel);
+    if (untold != BSC_NONE)
+        return drop(untold);
     if (parcel->family == 4) {
         telling.type = ICMP4_UNREACHABLE;
         telling.code = ICMP4_TOO_BIG;

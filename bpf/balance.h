@@ -6,6 +6,7 @@
 #include "deliver.h"
 #include "fragment.h"
 #include "make_parcel.h"
+#include "probe_answer.h"
 #include "service.h"
 #include "session.h"
 #include "tunnel.h"
@@ -56,6 +57,8 @@ static __always_inline int take_time(struct xdp_md *ctx, const struct packet *pa
     make_parcel(packet, &parcel, family);
     parcel.content = PARCEL_L4;
     if (!to->hop) {
+        if (is_bounced(ctx, packet, family))
+            return drop(BSC_DROP_PROBE);
         read_sign(packet, &flow->sign, family);
         decide_and_remember(flow, &decision, family);
     }
@@ -99,8 +102,10 @@ static __always_inline int balance(struct xdp_md *ctx, const struct packet *pack
     __u32 index = port_index;
     struct bsc_port *port = bpf_map_lookup_elem(&ports, &index);
 
-    if (!port || (slot == NO_SERVICE && !address.vip))
+    if (!port)
         return XDP_PASS;
+    if (slot == NO_SERVICE && !address.vip)
+        return not_for_vip(ctx, packet, port, family);
     if (tracing || capturing)
         note_vip(find_vip(packet->be_destination, family));
     if (!is_for_us(packet, port)) {
@@ -108,7 +113,8 @@ static __always_inline int balance(struct xdp_md *ctx, const struct packet *pack
         return XDP_PASS;
     }
     if (slot == NO_SERVICE || !service)
-        return not_served(address.vip, BSC_EVENT_VIP_NO_SERVICE);
+        return is_bounced(ctx, packet, family) ? drop(BSC_DROP_PROBE)
+                                               : not_served(address.vip, BSC_EVENT_VIP_NO_SERVICE);
     note_service(slot);
     if (is_martian(packet->be_source, packet->be_destination, family))
         return drop(BSC_DROP_MARTIAN_SOURCE);

@@ -27,6 +27,13 @@ static __always_inline __u16 checksum_after(__u16 checksum, __u16 from, __u16 to
     return ~sum;
 }
 
+/* The same, for what makes up several words: `change` is the sum of the complements of the words
+ * before and of the words after, 16 or 32 bits each. */
+static __always_inline __u16 checksum_changed(__u16 checksum, __u64 change)
+{
+    return folded((__u16)~checksum + change);
+}
+
 /* RFC 768: 0 says that there is none, so one that comes out as 0 is sent as 0xffff. */
 static __always_inline __u16 udp_checksum_after(__u16 checksum, __u16 from, __u16 to)
 {

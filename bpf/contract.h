@@ -18,14 +18,16 @@
 #define BSC_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 
-#define BSC_LAYOUT_VERSION 2
+#define BSC_LAYOUT_VERSION 3
 
 /* ---- limits ------------------------------------------------------------------------------ */
 
 #define BSC_MAX_SERVICES 1024  /* slots; 12 bits in a session word would allow 4096 */
 #define BSC_MAX_BACKENDS 16384 /* slots over all services; slot 0 is never used: "none" */
 #define BSC_MAX_VIPS 256
-#define BSC_MAX_PORTS 16     /* network interfaces with an XDP program */
+#define BSC_MAX_PORTS 16  /* network interfaces with an XDP program */
+#define BSC_PROBE_PORT 16 /* index in `ports` of our own end of the probes' veth pair */
+#define BSC_PORT_ENTRIES 17
 #define BSC_RING_MAX 1048573 /* largest prime accepted as a ring size */
 #define BSC_RING_DEFAULT 65537
 
@@ -62,7 +64,8 @@
       "does not fit, and the client was not told: the budget of ICMP answers is spent")            \
     X(TOO_BIG_NO_DF, "too_big_no_df",                                                              \
       "does not fit, and may not be told: IPv4 without \"don't fragment\"")                        \
-    X(NO_HEADROOM, "no_headroom", "the driver leaves no room for another header")
+    X(NO_HEADROOM, "no_headroom", "the driver leaves no room for another header")                  \
+    X(PROBE, "probe", "a health check's packet that came back, or an answer to none under way")
 
 enum bsc_drop_reason {
 #define X(symbol, name, text) BSC_DROP_##symbol,
@@ -280,6 +283,75 @@ struct bsc_fragment {
     __u32 hash;    /* of the flow, for the outer header */
 };
 BSC_ASSERT(sizeof(struct bsc_fragment) == 16, "bsc_fragment");
+
+/* ---- probes on the true path ------------------------------------------------------------------
+ */
+
+/*
+ * A probe of a backend by the VIP is sent to a made-up address, whose last 22 bits name the
+ * backend: slot | generation << 14. It leaves by a veth pair of our own; XDP at its far end puts
+ * the VIP in the made-up address's place and delivers it to that very backend. XDP of the other
+ * interfaces knows the answers by `probe_flows`, puts the made-up address back, and redirects them
+ * to the pair.
+ */
+#define BSC_PROBE_SLOT_BITS 14
+#define BSC_PROBE_ADDRESS_BITS 22
+BSC_ASSERT(BSC_MAX_BACKENDS == 1 << BSC_PROBE_SLOT_BITS, "a slot fits a made-up address");
+
+/* LRU, one entry a probe under way; probes bind their port, so that no two share a key. */
+#define BSC_PROBE_FLOWS 65536
+struct bsc_probe_flow_key {
+    __u64 be_vip[2]; /* IPv4 stands v4-mapped, as in all of these */
+    __u64 be_node[2];
+    __u16 be_node_port;
+    __u8 protocol; /* TCP, UDP */
+    __u8 zero[5];
+};
+BSC_ASSERT(sizeof(struct bsc_probe_flow_key) == 40, "bsc_probe_flow_key");
+struct bsc_probe_flow {
+    __u64 be_made_up[2];
+    __u16 be_vip_port;
+    __u16 backend; /* slot */
+    __u8 generation;
+    __u8 zero;
+    __u16 sequence; /* low bits of the SYN's number: one that is sent again is no new probe */
+};
+BSC_ASSERT(sizeof(struct bsc_probe_flow) == 24, "bsc_probe_flow");
+
+/* What was last seen of the probes of a backend: tells the reasons of a silent one apart. */
+enum bsc_probe_event {
+    BSC_PROBE_NOTHING = 0,
+    BSC_PROBE_SENT = 1,
+    BSC_PROBE_NOT_SENT = 2,   /* `detail`: enum bsc_drop_reason */
+    BSC_PROBE_ANSWERED = 3,   /* `detail`: TCP flags; 0 for UDP */
+    BSC_PROBE_OTHER_PORT = 4, /* answered from another port of the VIP: `be_port` */
+    BSC_PROBE_BOUNCED = 5,    /* came back, still addressed to the VIP */
+    BSC_PROBE_ICMP = 6,       /* `detail`: type << 8 | code; `be_from` says so */
+    BSC_PROBE_ICMP_OUTER = 7, /* the same about the tunnel's packet */
+};
+/* By backend slot. Written in any order by XDP, and read as one hint among others. SENT and
+ * NOT_SENT of a new probe replace what stands; of what comes back the last stays. */
+struct bsc_probe_note {
+    __u64 nanoseconds; /* CLOCK_MONOTONIC; of the event */
+    __u32 event;       /* enum bsc_probe_event */
+    __u32 detail;
+    __u64 be_from[2]; /* sender of the ICMP error */
+    __u16 be_port;
+    __u8 generation; /* of the backend whose probe it was */
+    __u8 family;     /* 4, 6: of the ICMP error */
+    __u32 zero;
+    __u64 reserved[3];
+};
+BSC_ASSERT(sizeof(struct bsc_probe_note) == 64, "bsc_probe_note");
+
+/* A packet to a VIP may be a probe that came back only if its source is one that probes have: a bit
+ * for each, by hash, so that a client's new flow costs one look here and no more. */
+#define BSC_PROBE_GATE_WORDS 64
+#define BSC_PROBE_GATE_BITS (64 * BSC_PROBE_GATE_WORDS)
+struct bsc_probe_gate {
+    __u64 word[BSC_PROBE_GATE_WORDS]; /* bit b of word w: hash w * 64 + b; lookup.h */
+};
+BSC_ASSERT(sizeof(struct bsc_probe_gate) == 512, "bsc_probe_gate");
 
 /* ICMP answers that XDP makes itself, so many a CPU and second. */
 #define BSC_ICMP_ANSWERS_PER_SECOND 100

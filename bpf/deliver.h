@@ -27,7 +27,7 @@ static __always_inline void count_in(void *map, __u32 slot, __u32 frame_bytes)
 /* The frame as it came, once it is sure to be sent on. */
 static __always_inline void count_traffic(__u32 service, __u32 backend, __u32 frame_bytes)
 {
-    if (tracing)
+    if (tracing || probing)
         return;
     count_in(&service_traffic, service, frame_bytes);
     count_in(&backend_traffic, backend, frame_bytes);
@@ -61,13 +61,14 @@ static __always_inline __be16 rewritten_port(__u64 route)
 }
 
 /* Does the backend that `hop` was read of still have its slot? Asked after the rest of the entry
- * was read: a slot's generation changes before anything else of it does. */
+ * was read: a slot's generation changes before anything else of it does. Probes also go to one that
+ * is down. */
 static __always_inline int is_still(const struct bsc_backend *backend, __u64 hop)
 {
     __asm__ __volatile__("" ::: "memory"); /* the rest was read by plain loads */
     __u64 now = bsc_load(&backend->hop);
 
-    return now & BSC_HOP_UP && generation_of(now) == generation_of(hop);
+    return (probing || now & BSC_HOP_UP) && generation_of(now) == generation_of(hop);
 }
 
 /* ---- verified by itself: whatever is not the common case ------------------------------------- */
@@ -180,8 +181,8 @@ __noinline int send_on(struct xdp_md *ctx, const struct parcel *parcel)
     __u32 most = most_bytes(backend, forward_of(route));
 
     note_backend(backend_slot, parcel->hop, forward_of(route));
-    if (parcel->l3_bytes > most)
-        return answer_too_big(ctx, parcel, most);
+    if (parcel->l3_bytes > most) /* a probe's sender would not believe an answer by the VIP */
+        return probing ? drop(BSC_DROP_TOO_BIG) : answer_too_big(ctx, parcel, most);
 
     int verdict = send_by(ctx, parcel, service, backend, port, route);
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * The walk of a packet, from the wire back onto it. Headers stand in the order in which it meets
- * them. What is not for a VIP is given to Linux untouched, always.
+ * them. What is not for a VIP is given to Linux untouched, unless it answers a health check of
+ * ours.
+ *
+ * And the walk of such a check on its way out: one object, of which the loader takes one program or
+ * the other, so that both deliver by the same code.
  */
 #include "contract.h"
 #include "maps.h"
@@ -14,6 +18,7 @@
 #include "deliver.h"
 #include "balance.h"
 #include "unusual.h"
+#include "probe_send.h"
 
 static __always_inline int walk(struct xdp_md *ctx)
 {
@@ -39,6 +44,14 @@ int director(struct xdp_md *ctx)
 {
     begin_notes(ctx);
     return report(ctx, walk(ctx));
+}
+
+/* At our own end of the pair that probes leave by; `probing` is 1. */
+SEC("xdp")
+int prober(struct xdp_md *ctx)
+{
+    clear_notes();
+    return walk_probe(ctx);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

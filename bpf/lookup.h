@@ -45,4 +45,13 @@ BSC_INLINE __u32 bsc_service_bucket_of(__u64 key)
 }
 BSC_ASSERT(BSC_SERVICE_BUCKETS == 1 << 12, "bsc_service_bucket_of");
 
+/* Bit of bsc_probe_gate that says whether probes come from this address. IPv4 stands v4-mapped. */
+BSC_INLINE __u32 bsc_probe_gate_bit(__u64 be_address0, __u64 be_address1)
+{
+    __u64 hash = (be_address0 ^ (be_address1 * 0x9e3779b97f4a7c15ULL)) * 0xd6e8feb86659fd93ULL;
+
+    return hash >> 52; /* 12 bits: BSC_PROBE_GATE_BITS */
+}
+BSC_ASSERT(BSC_PROBE_GATE_BITS == 1 << 12, "bsc_probe_gate_bit");
+
 #endif

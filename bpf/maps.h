@@ -2,9 +2,10 @@
 /*
  * The maps and constants of the engine. What each holds stands in contract.h; who writes it:
  *   the daemon, through its mappings   vips vip_states service_words services backends ports rings
+ *                                      probe_gate
  *   the daemon, by system calls        egress capture_filter
  *   XDP and the daemon                 sessions4 sessions6 (by session_table.h)
- *   XDP                                fragments
+ *   XDP                                fragments probe_flows probe_notes
  *   XDP, a copy or a log each CPU      delta_logs service_traffic backend_traffic drops events
  *                                      icmp_budget notes capture_scratch capture_records
  */
@@ -59,7 +60,7 @@ struct {
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, BSC_MAX_PORTS);
+    __uint(max_entries, BSC_PORT_ENTRIES);
     __uint(map_flags, BPF_F_MMAPABLE);
     __type(key, __u32);
     __type(value, struct bsc_port);
@@ -94,6 +95,30 @@ struct {
     __type(key, struct bsc_fragment_key);
     __type(value, struct bsc_fragment);
 } fragments SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, BSC_PROBE_FLOWS);
+    __type(key, struct bsc_probe_flow_key);
+    __type(value, struct bsc_probe_flow);
+} probe_flows SEC(".maps");
+
+/* By backend slot. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, BSC_MAX_BACKENDS);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, struct bsc_probe_note);
+} probe_notes SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, struct bsc_probe_gate);
+} probe_gate SEC(".maps");
 
 /* The loader sets how many. */
 struct {
@@ -163,11 +188,11 @@ struct {
     __type(value, struct bsc_icmp_budget);
 } icmp_budget SEC(".maps");
 
-/* 0 is the tracing copy's, 1 the capturing ones': up to Linux 6.10 a packet from the wire may come
- * between two steps of a trace. */
+/* 0 is the tracing copy's, 1 the capturing ones', 2 the probing one's: up to Linux 6.10 a packet
+ * from the wire may come between two steps of a trace. */
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 2);
+    __uint(max_entries, 3);
     __type(key, __u32);
     __type(value, struct bsc_notes);
 } notes SEC(".maps");
@@ -208,9 +233,10 @@ const volatile __u32 pages6;
 const volatile __u32 port_index;       /* of the interface this copy of the program is for */
 const volatile __u32 clock_multiplier; /* seconds = jiffies * clock_multiplier >> 24 */
 /* What the copies of the program differ in besides. In those that carry traffic without a capture
- * both are 0, and the verifier takes out whatever depends on them. */
+ * all are 0, and the verifier takes out whatever depends on them. */
 const volatile __u8 tracing;   /* writes nothing that a live packet could meet, only notes */
 const volatile __u8 capturing; /* reports packets to capture_records */
+const volatile __u8 probing; /* sends probes: counts nothing as clients' traffic, notes the drop */
 
 static __always_inline __u32 seconds_now(void)
 {
@@ -220,9 +246,9 @@ static __always_inline __u32 seconds_now(void)
 /* Where this copy of the program keeps notes of the packet; NULL: it keeps none. */
 static __always_inline struct bsc_notes *notes_kept(void)
 {
-    __u32 mine = capturing;
+    __u32 mine = capturing | probing << 1;
 
-    return tracing || capturing ? bpf_map_lookup_elem(&notes, &mine) : NULL;
+    return tracing | mine ? bpf_map_lookup_elem(&notes, &mine) : NULL;
 }
 
 static __always_inline void note_step(enum bsc_step step)
@@ -239,7 +265,7 @@ static __always_inline void count_drop(__u32 reason)
 
     if (kept)
         kept->drop = reason;
-    if (tracing)
+    if (tracing || probing)
         return;
 
     __u64 *count = bpf_map_lookup_elem(&drops, &reason);
@@ -254,7 +280,7 @@ static __always_inline void count_event(__u32 event)
 
     if (kept)
         kept->events |= 1ULL << (event & 63);
-    if (tracing)
+    if (tracing || probing)
         return;
 
     __u64 *count = bpf_map_lookup_elem(&events, &event);

@@ -31,11 +31,6 @@ struct observed {
     __u8 protocol;
 };
 
-static __always_inline __u64 mapped(__be32 be_address)
-{
-    return (__u64)be_address << 32 | 0xffff0000ULL;
-}
-
 /* TCP and UDP have their ports in the same place. */
 static __always_inline void observe_port(struct observed *seen, void *l4, void *end)
 {
@@ -195,18 +190,24 @@ static __always_inline int end_is_wanted(__u32 what)
     return filter->what & (what | BSC_CAPTURE_DROPPED);
 }
 
+static __always_inline void clear_notes(void)
+{
+    struct bsc_notes *kept = notes_kept();
+
+    if (!kept)
+        return;
+    __builtin_memset(kept, 0, sizeof(*kept));
+    kept->drop = BSC_NONE;
+    kept->service = BSC_NONE;
+    kept->ring_slot = BSC_NONE;
+}
+
 /* Before the walk. */
 static __always_inline void begin_notes(struct xdp_md *ctx)
 {
-    struct bsc_notes *kept = notes_kept();
     __u32 zero = 0;
 
-    if (kept) {
-        __builtin_memset(kept, 0, sizeof(*kept));
-        kept->drop = BSC_NONE;
-        kept->service = BSC_NONE;
-        kept->ring_slot = BSC_NONE;
-    }
+    clear_notes();
     if (!capturing)
         return;
 

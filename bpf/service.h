@@ -13,6 +13,12 @@
 
 #define NO_SERVICE 0xffffffffU
 
+/* The second word of an IPv4 address v4-mapped (::ffff:a.b.c.d); the first one is 0. */
+static __always_inline __u64 mapped(__be32 be_address)
+{
+    return (__u64)be_address << 32 | 0xffff0000ULL;
+}
+
 static __always_inline __u32 vip_in_bucket(__u32 bucket, __u64 be_address0, __u64 be_address1)
 {
     struct bsc_vip_bucket *vips_there = bpf_map_lookup_elem(&vips, &bucket);
@@ -36,8 +42,8 @@ static __always_inline __u32 find_vip(const __u64 *be_address, const int family)
     __u64 be_address0 = be_address[0];
     __u64 be_address1 = be_address[1];
 
-    if (family == 4) { /* v4-mapped: ::ffff:a.b.c.d */
-        be_address1 = be_address0 << 32 | 0xffff0000ULL;
+    if (family == 4) {
+        be_address1 = mapped(be_address0);
         be_address0 = 0;
     }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Packets without ports of their own that can be relied on: other protocols, ICMP errors, later
- * fragments, and broken ones. Only those for a VIP matter.
+ * fragments, and broken ones. Only those for a VIP matter, and ICMP errors about our own probes.
  */
 #ifndef BASCULE_BPF_UNUSUAL_H
 #define BASCULE_BPF_UNUSUAL_H
@@ -10,6 +10,7 @@
 #include "fragment.h"
 #include "icmp.h"
 #include "make_parcel.h"
+#include "probe_icmp.h"
 #include "service.h"
 
 static __always_inline int is_icmp(const struct packet *packet, const int family)
@@ -26,8 +27,12 @@ static __always_inline int deal_with(struct xdp_md *ctx, const struct packet *pa
     struct parcel parcel = {};
     int verdict;
 
-    if (!vip || !port)
+    if (!port)
         return XDP_PASS;
+    if (!vip)
+        return parsed == PARSED_OTHER && is_icmp(packet, family)
+                   ? take_icmp(ctx, packet, port, family)
+                   : XDP_PASS;
     note_vip(vip);
     if (!is_for_us(packet, port)) {
         count_event(BSC_EVENT_OTHER_HOST);

@@ -13,6 +13,7 @@
 #include "bpf/atomics.h"
 #include "dataplane/interface.h"
 #include "dataplane/libbpf_log.h"
+#include "dataplane/link.h"
 
 namespace bascule::dataplane {
 
@@ -22,19 +23,6 @@ using model::XdpMode;
 
 std::string reason_of(int code) {
     return std::generic_category().message(code);
-}
-
-struct LinkAttempt {
-    UniqueFd link;
-    int error = 0;
-};
-
-LinkAttempt make_link(int program, std::uint32_t ifindex, XdpMode mode) {
-    bpf_link_create_opts options{};
-    options.sz = sizeof(options);
-    options.flags = mode == XdpMode::native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
-    const int fd = bpf_link_create(program, static_cast<int>(ifindex), BPF_XDP, &options);
-    return fd >= 0 ? LinkAttempt{UniqueFd(fd), 0} : LinkAttempt{UniqueFd(), errno};
 }
 
 // Why a driver refuses comes back through netlink only, not with a link: ask once more that way.
@@ -47,21 +35,6 @@ std::string why_not_native(int program, std::uint32_t ifindex, int link_error) {
     }
     const std::string message = log.kernel_message();
     return message.empty() ? reason_of(link_error) : message;
-}
-
-// Interface index under a link; 0 when the interface is gone. A kernel that does not answer is an
-// error of its own: a link that may be alive is never let go of.
-Result<std::uint32_t> interface_of_link(int link) {
-    bpf_link_info info{};
-    std::uint32_t size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(link, &info, &size) != 0)
-        return failure(Error::system("ask for the interface of a link", errno));
-    return info.xdp.ifindex;
-}
-
-// Whoever else has the link open: it is off.
-void detach_link(int link) {
-    bpf_link_detach(link);
 }
 
 const char* adopted_generic =

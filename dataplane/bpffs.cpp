@@ -40,7 +40,8 @@ Pins::Pins(const std::string& bpffs)
       version(root + "/v" + std::to_string(BSC_LAYOUT_VERSION)),
       maps(version + "/maps"),
       next(version + "/maps_next"),
-      links(version + "/links") {}
+      links(version + "/links"),
+      probe(version + "/probe") {}
 
 std::string Pins::link(const std::string& interface) const {
     return links + "/" + pin_name_of(interface);

@@ -18,6 +18,7 @@ struct Pins {
     std::string maps;     // <bpffs>/v<layout>/maps: there and whole, or not there
     std::string next;     // a set of maps that is being made, or the one it replaced
     std::string links;
+    std::string probe;  // the link of the probing program
 
     explicit Pins(const std::string& bpffs);
     std::string link(const std::string& interface) const;

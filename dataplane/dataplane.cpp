@@ -14,6 +14,7 @@
 #include "dataplane/counters.h"
 #include "dataplane/kernel_clock.h"
 #include "dataplane/mapping.h"
+#include "dataplane/probe_port.h"
 #include "dataplane/session_copy.h"
 #include "dataplane/state.h"
 #include "dataplane/table_reader.h"
@@ -57,6 +58,7 @@ SessionTable table_in(const SessionMemory& memory, const bsc_settings& settings,
 // The maps that are read and written through memory.
 struct Memory {
     Mapping vips, vip_states, service_words, services, backends, ports, delta_logs;
+    Mapping probe_notes, probe_gate;
     SessionMemory sessions;
 };
 
@@ -74,8 +76,10 @@ Result<Memory> map_all(const State& state) {
         {"service_words", &memory.service_words, sizeof(bsc_service_bucket) * BSC_SERVICE_BUCKETS},
         {"services", &memory.services, sizeof(bsc_service) * BSC_MAX_SERVICES},
         {"backends", &memory.backends, sizeof(bsc_backend) * BSC_MAX_BACKENDS},
-        {"ports", &memory.ports, sizeof(bsc_port) * BSC_MAX_PORTS},
+        {"ports", &memory.ports, sizeof(bsc_port) * BSC_PORT_ENTRIES},
         {"delta_logs", &memory.delta_logs, sizeof(bsc_delta_log) * cpus},
+        {"probe_notes", &memory.probe_notes, sizeof(bsc_probe_note) * BSC_MAX_BACKENDS},
+        {"probe_gate", &memory.probe_gate, sizeof(bsc_probe_gate)},
     };
     for (const Wanted& one : wanted) {
         auto mapping = Mapping::of_map(state.maps.at(one.name).get(), one.bytes);
@@ -99,6 +103,11 @@ ConfigMemory config_in(const Memory& memory, const MapFds& maps) {
             maps.at("egress").get()};
 }
 
+ProbePort::Memory probes_in(const Memory& memory) {
+    return {&memory.ports.as<bsc_port>()[BSC_PROBE_PORT], memory.probe_notes.as<bsc_probe_note>(),
+            memory.probe_gate.as<bsc_probe_gate>().data()};
+}
+
 Counters counters_in(const MapFds& maps) {
     return Counters({maps.at("service_traffic").get(), maps.at("backend_traffic").get(),
                      maps.at("drops").get(), maps.at("events").get()});
@@ -119,7 +128,14 @@ struct Dataplane::Impl {
               [this](std::uint32_t port, Flavour flavour) {
                   return Program::load(state.constants, port, state.maps, flavour);
               },
-              memory.ports.as<bsc_port>()),
+              memory.ports.as<bsc_port>().first(BSC_MAX_PORTS)),
+          probes(
+              pins,
+              [this] {
+                  return Program::load(state.constants, BSC_PROBE_PORT, state.maps,
+                                       Flavour::probing);
+              },
+              probes_in(memory)),
           sessions(table_in(memory.sessions, state.settings,
                             memory.services.as<bsc_service>().data(), clock)),
           deltas(memory.delta_logs.as<bsc_delta_log>()) {}
@@ -131,6 +147,7 @@ struct Dataplane::Impl {
     Counters counters;
     ConfigWriter writer;
     Attachments attachments;
+    ProbePort probes;
     SessionTable sessions;
     DeltaFeed deltas;
     model::Tables tables;
@@ -147,6 +164,7 @@ Result<void> Dataplane::Impl::start() {
     }
     if (auto settled = writer.settle(tables); !settled) return settled;
     if (auto adopted = attachments.adopt(); !adopted) return adopted;
+    if (auto adopted = probes.adopt(); !adopted) return adopted;
     if (state.predecessor) return take_over();
     if (state.pinned_next)
         if (auto committed = commit(pins); !committed) return committed;
@@ -176,7 +194,8 @@ Dataplane::~Dataplane() = default;
 
 Result<std::unique_ptr<Dataplane>> Dataplane::open(const Options& options) {
     const Pins pins(options.bpffs);
-    if (auto made = make_directory(pins.links); !made) return failure(std::move(made.error()));
+    for (const auto& directory : {pins.links, pins.probe})
+        if (auto made = make_directory(directory); !made) return failure(std::move(made.error()));
     auto clock = KernelClock::open();
     if (!clock) return failure(std::move(clock.error()));
     auto state = open_state(pins, options, clock->multiplier());
@@ -281,6 +300,18 @@ Result<void> Dataplane::set_capturing(bool on) {
     return impl_->attachments.set_capturing(on);
 }
 
+Result<void> Dataplane::set_probe_path(const ProbePath& path) {
+    return impl_->probes.set(path);
+}
+
+void Dataplane::add_probe_source(const Address& source) {
+    impl_->probes.add_source(source);
+}
+
+ProbeNote Dataplane::probe_note(std::uint16_t backend_slot) const {
+    return impl_->probes.note(backend_slot);
+}
+
 int Dataplane::map_fd(const std::string& name) const {
     const auto found = impl_->state.maps.find(name);
     return found == impl_->state.maps.end() ? -1 : found->second.get();
@@ -294,9 +325,10 @@ Result<void> Dataplane::detach_all(const std::string& bpffs) {
     auto versions = list_versions(bpffs);
     if (!versions) return failure(std::move(versions.error()));
     for (const std::string& version : *versions)
-        if (auto off = detach_links(version + "/links"); !off) return off;
+        for (const char* links : {"/links", "/probe"})
+            if (auto off = detach_links(version + links); !off) return off;
     for (const std::string& version : *versions)
-        for (const char* part : {"/links", "/maps", "/maps_next", ""})
+        for (const char* part : {"/links", "/probe", "/maps", "/maps_next", ""})
             if (auto gone = remove_directory(version + part); !gone) return gone;
     return {};
 }

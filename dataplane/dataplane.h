@@ -4,6 +4,7 @@
 // Everything lives in pins below one bpffs directory, so that it outlives the process:
 //   <bpffs>/v<layout>/maps/<map>      tables, sessions, counters
 //   <bpffs>/v<layout>/links/<ifname>  the attached program; packets flow while this exists
+//   <bpffs>/v<layout>/probe/link      the probing program on our end of the probes' pair
 // open() adopts what is pinned and creates what is not. Destroying a Dataplane leaves all of it in
 // place; detach_all() takes it away.
 //
@@ -52,6 +53,23 @@ struct Named {
     const char* name;     // as shown to the operator
     const char* meaning;  // one line
     std::uint64_t count;
+};
+
+// Our end of the veth pair that probes leave by, and what Linux has at the other.
+struct ProbePath {
+    std::string interface;      // carries the probing program (bscp1)
+    std::uint32_t ifindex = 0;  // of it
+    Mac stack_mac;              // of the stack's end (bscp0): what answers are addressed to
+};
+
+// What XDP last saw of a backend's probes (enum bsc_probe_event, with its details).
+struct ProbeNote {
+    std::uint32_t event = 0;
+    std::uint32_t detail = 0;
+    Address from;            // sender of an ICMP error
+    std::uint16_t port = 0;  // host order, of OTHER_PORT
+    std::uint8_t generation = 0;
+    std::uint64_t nanoseconds = 0;  // CLOCK_MONOTONIC
 };
 
 class Dataplane {
@@ -106,6 +124,11 @@ public:
     // Swaps copies that report packets under all links, or the usual ones again. On failure the
     // usual ones stand, as far as the kernel lets them be put back.
     Result<void> set_capturing(bool on);
+    // Puts the probing copy on our end of the pair, or swaps it in place; and answers go there.
+    Result<void> set_probe_path(const ProbePath& path);
+    // Probes come from this address from now on: what comes back with it is looked at.
+    void add_probe_source(const Address& source);
+    ProbeNote probe_note(std::uint16_t backend_slot) const;
     // A map by its name in bpf/maps.h; -1: there is none. Stays open as above.
     int map_fd(const std::string& name) const;
     // The clock that packets are stamped by.

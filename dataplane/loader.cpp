@@ -48,6 +48,22 @@ void set_constants(director_bpf& object, const Constants& constants, std::uint32
     set(rodata.clock_multiplier, constants.clock_multiplier);
     set(rodata.tracing, static_cast<std::uint8_t>(flavour == Flavour::tracing));
     set(rodata.capturing, static_cast<std::uint8_t>(flavour == Flavour::capturing));
+    set(rodata.probing, static_cast<std::uint8_t>(flavour == Flavour::probing));
+}
+
+// One of the object's programs is verified and loaded, and no other.
+Result<bpf_program*> choose_program(director_bpf& object, Flavour flavour) {
+    const std::string name = flavour == Flavour::probing ? "prober" : "director";
+    bpf_program* chosen = nullptr;
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, object.obj) {
+        const bool wanted = name == bpf_program__name(program);
+        if (wanted) chosen = program;
+        if (const int error = bpf_program__set_autoload(program, wanted); error != 0)
+            return failure(bpf_error("choose the XDP program", -error));
+    }
+    if (chosen == nullptr) return failure("there is no XDP program '" + name + "'");
+    return chosen;
 }
 
 Error load_error(int code, const LibbpfLog& log) {
@@ -83,13 +99,12 @@ Result<Program> Program::load(const Constants& constants, std::uint32_t port, co
         if (const int error = bpf_map__reuse_fd(map, fd.get()); error != 0)
             return failure(bpf_error("use the map " + name, -error));
     }
+    auto chosen = choose_program(**object, flavour);
+    if (!chosen) return failure(std::move(chosen.error()));
     if (const int error = director_bpf__load(*object); error != 0)
         return failure(load_error(-error, log));
+    program.fd_ = bpf_program__fd(*chosen);
     return program;
-}
-
-int Program::fd() const {
-    return bpf_program__fd(object_->progs.director);
 }
 
 Result<MapFds> Program::maps() const {

@@ -31,6 +31,7 @@ enum class Flavour {
     live,       // carries traffic
     capturing,  // the same, and reports packets to `capture_records`
     tracing,    // for BPF_PROG_TEST_RUN: writes nothing that a live packet could meet, but notes
+    probing,    // another program, which sends probes on clients' way
 };
 
 class Program {
@@ -39,7 +40,7 @@ public:
     static Result<Program> load(const Constants& constants, std::uint32_t port,
                                 const MapFds& shared, Flavour flavour = Flavour::live);
 
-    int fd() const;
+    int fd() const { return fd_; }
     // Descriptors of their own of all maps that the program has.
     Result<MapFds> maps() const;
 
@@ -49,6 +50,7 @@ private:
     };
     explicit Program(director_bpf* object) : object_(object) {}
     std::unique_ptr<director_bpf, Close> object_;
+    int fd_ = -1;  // of the object's
 };
 
 // The maps that a program with these constants would make, to compare pinned ones with.

@@ -59,7 +59,7 @@ std::vector<Word> Notes::event_words() const {
 Notes notes_of(const bsc_notes& noted, std::uint32_t now) {
     Notes notes;
     notes.steps = noted.steps;
-    if (noted.drop < drop_words.size()) notes.drop = drop_words[noted.drop];
+    notes.drop = drop_word(noted.drop);
     notes.vip = static_cast<std::uint16_t>(noted.vip);
     if (noted.service < BSC_MAX_SERVICES) notes.service = static_cast<std::uint16_t>(noted.service);
     if (noted.session != 0) notes.session = session_of(noted.session, now);
@@ -72,6 +72,11 @@ Notes notes_of(const bsc_notes& noted, std::uint32_t now) {
     notes.forward = static_cast<bsc_forward>(noted.forward & 3);
     notes.redirect_ifindex = noted.redirect_ifindex;
     return notes;
+}
+
+std::optional<Word> drop_word(std::uint32_t reason) {
+    if (reason >= drop_words.size()) return std::nullopt;
+    return drop_words[reason];
 }
 
 std::optional<std::uint32_t> drop_reason(std::string_view name) {

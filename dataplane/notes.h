@@ -55,7 +55,8 @@ struct Notes {
 // `now`: seconds of the data plane's clock, for the session's age.
 Notes notes_of(const bsc_notes& noted, std::uint32_t now);
 
-// The number of a drop reason by its name.
+// A drop reason by its number, and the number by its name; nullopt: there is none.
+std::optional<Word> drop_word(std::uint32_t reason);
 std::optional<std::uint32_t> drop_reason(std::string_view name);
 
 }  // namespace bascule::dataplane

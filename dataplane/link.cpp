@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataplane/link.h"
+
+#include <bpf/bpf.h>
+#include <linux/if_link.h>
+
+#include <cerrno>
+
+namespace bascule::dataplane {
+
+LinkAttempt make_link(int program, std::uint32_t ifindex, model::XdpMode mode) {
+    bpf_link_create_opts options{};
+    options.sz = sizeof(options);
+    options.flags = mode == model::XdpMode::native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
+    const int fd = bpf_link_create(program, static_cast<int>(ifindex), BPF_XDP, &options);
+    return fd >= 0 ? LinkAttempt{UniqueFd(fd), 0} : LinkAttempt{UniqueFd(), errno};
+}
+
+Result<std::uint32_t> interface_of_link(int link) {
+    bpf_link_info info{};
+    std::uint32_t size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(link, &info, &size) != 0)
+        return failure(Error::system("ask for the interface of a link", errno));
+    return info.xdp.ifindex;
+}
+
+void detach_link(int link) {
+    bpf_link_detach(link);
+}
+
+}  // namespace bascule::dataplane
