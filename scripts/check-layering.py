@@ -32,7 +32,7 @@ MAY_SEE = {
     "backend": {"base", "model/config.h", "model/config_reader.h", "model/config_schema.h",
                 "model/config_text.h", "model/config_tree.h", "dataplane/bpffs.h",
                 "dataplane/interface.h", "dataplane/libbpf_log.h", "dataplane/unique_fd.h"},
-    "bench": {"base", "model", "dataplane", "bpf", "tests"},
+    "bench": {"base", "model", "dataplane", "health", "bpf", "tests"},
     # Tests of the layers see what they test; tests/unit/<folder> is held to <folder>'s own rule.
     "tests/support": {"base", "model", "dataplane", "bpf", "tests"},
     "tests/bpf": {"base", "model", "dataplane", "bpf", "bench", "tests"},
@@ -56,7 +56,7 @@ RESERVED = [
     (r"nlohmann/", {"cli", "node", "backend", "tests", "bench"}, "JSON is made where it is shown"),
     (r"systemd/", {"node", "backend"}, "libsystemd belongs to daemons"),
     (r"gtest/|gmock/", {"tests"}, "GoogleTest belongs to tests/"),
-    (r"boost/", {"control", "health", "sync", "node", "cli", "backend", "tests"},
+    (r"boost/", {"control", "health", "sync", "node", "cli", "backend", "bench", "tests"},
      "base, model and dataplane are without Boost and Asio"),
     (r"spdlog/", {"base", "control", "dataplane", "health", "sync", "node", "backend", "tests"},
      "model/ and the command do not log"),
