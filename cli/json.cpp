@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "cli/json_health.h"
 #include "cli/names.h"
 #include "cli/trace.h"
 
@@ -98,6 +99,10 @@ Json json_of(const control::Service& service) {
             {"backends", service.backends()},
             {"backends_up", service.backends_up()},
             {"on_backups", service.on_backups()},
+            {"check", text_or_null(service.check())},
+            {"able", service.able()},
+            {"quorum", service.quorum()},
+            {"below_quorum", service.below_quorum()},
             {"sessions", service.sessions()},
             {"traffic", json_of(service.traffic())}};
 }
@@ -120,6 +125,7 @@ Json json_of(const control::Backend& backend) {
             {"backup", backend.backup()},
             {"state", name_of(backend.state())},
             {"reason", text_or_null(backend.reason())},
+            {"health", text_or_null(backend.health())},
             {"weight", backend.weight()},
             {"file_weight", backend.file_weight()},
             {"operator", backend.has_word() ? json_of(backend.word()) : Json()},
@@ -179,6 +185,8 @@ void fill(Json& document, const control::Status& status) {
                             {"without_backend", status.services_without_backend()}};
     document["backends"] = {{"total", status.backends()},
                             {"up", status.backends_up()},
+                            {"down", status.backends_down()},
+                            {"checking", status.backends_checking()},
                             {"operator_words", status.operator_words()}};
     document["sessions"] = json_of(status.sessions());
     document["deltas"] = {{"read", status.deltas_read()}, {"lost", status.deltas_lost()}};
@@ -266,9 +274,13 @@ Json to_json(std::string_view command, const control::Response& response) {
             document["interfaces"] = texts(response.detached().interfaces());
             document["vips"] = texts(response.detached().vips());
             break;
+        case control::Response::kHealth:
+            document.update(json_health(response.health()));
+            break;
         case control::Response::kTraced:
             document.update(json_trace(response.traced()));
             break;
+        case control::Response::kEvents:  // the command of that name, which shows them itself
         case control::Response::kCaptureStarted:
         case control::Response::kCaptureBatch:
         case control::Response::kCaptureStopped:

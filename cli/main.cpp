@@ -9,6 +9,7 @@
 #include "cli/console.h"
 #include "cli/daemon_program.h"
 #include "cli/drain_wait.h"
+#include "cli/events.h"
 #include "cli/json.h"
 #include "cli/options.h"
 #include "cli/table.h"
@@ -72,6 +73,10 @@ int run(const Options& options, const Ask& task) {
 
 int run(const Options& options, const Capture& task) {
     return capture(options, task);
+}
+
+int run(const Options& options, const EventWatch& task) {
+    return watch_events(options, task);
 }
 
 int run(const Options& options, const DrainWait& task) {

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/duration.h"
+#include "cli/health_options.h"
 #include "cli/names.h"
 #include "cli/watch_options.h"
 #include "control/framing.h"
@@ -68,6 +69,7 @@ Parser::Parser(Options& options) : options_(options) {
         ->add_flag("--all", options_.all, "Counters that are 0 too");
     shows();
     changes();
+    add_events(app_, options_);
     add_trace(app_, options_);
     add_capture(app_, options_);
     local_commands();
@@ -97,7 +99,7 @@ CLI::App* Parser::ask(CLI::App& parent, const char* name, const char* help, Fill
 }
 
 void Parser::shows() {
-    CLI::App& show = *app_.add_subcommand("show", "Services, backends, sessions, drops");
+    CLI::App& show = *app_.add_subcommand("show", "Services, backends, health, sessions, drops");
     show.require_subcommand(1);
     ask(show, "services", "Services, their backends and their traffic",
         [](control::Request& request, const Arguments&) { request.mutable_show_services(); });
@@ -108,6 +110,7 @@ void Parser::shows() {
     backends->add_option("--service", arguments_.service, "Of this service alone")
         ->type_name("NAME");
     backends->add_flag("--detail", options_.detail, "All that is known of each");
+    add_show_health(show, options_);
     ask(show, "drops", "Why packets were dropped, and what else was counted",
         [](control::Request& request, const Arguments&) { request.mutable_show_drops(); })
         ->add_flag("--all", options_.all, "Counters that are 0 too");

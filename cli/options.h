@@ -37,14 +37,20 @@ struct Capture {
     std::uint64_t count = 0;  // packets; 0: no limit
 };
 
+// Events: those of the past, and with `follow` what comes.
+struct EventWatch {
+    control::EventsRequest start;
+    bool follow = false;
+};
+
 struct Options {
     std::string runtime_dir = "/run/bascule";
     double timeout_seconds = 30;
     bool json = false;
     bool all = false;     // drops, status: counters that are 0 too
-    bool detail = false;  // backends: all that is known of each
+    bool detail = false;  // backends, health of one: all that is known of each
     std::string command;  // as JSON has it: "status", "show sessions"
-    std::variant<Version, Check, Detach, DrainWait, Capture, Ask> task;
+    std::variant<Version, Check, Detach, DrainWait, Capture, EventWatch, Ask> task;
 };
 
 // Nothing when the program is to end with `exit_code`: help was given, or the usage was wrong and

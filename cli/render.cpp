@@ -8,6 +8,7 @@
 
 #include "cli/names.h"
 #include "cli/render_backends.h"
+#include "cli/render_health.h"
 #include "cli/render_status.h"
 #include "cli/table.h"
 #include "cli/trace.h"
@@ -120,8 +121,11 @@ std::string render(const control::Response& response, const Screen& screen) {
             return render_change(response.backend_changed(), screen);
         case control::Response::kDetached:
             return render(response.detached());
+        case control::Response::kHealth:
+            return render_health(response.health(), screen);
         case control::Response::kTraced:
             return render_trace(response.traced(), screen);
+        case control::Response::kEvents:  // the command of that name, which shows them itself
         case control::Response::kCaptureStarted:
         case control::Response::kCaptureBatch:
         case control::Response::kCaptureStopped:

@@ -9,6 +9,7 @@
 #include "cli/names.h"
 #include "cli/sheet.h"
 #include "cli/table.h"
+#include "cli/wrap.h"
 
 namespace bascule::cli {
 
@@ -25,6 +26,7 @@ Colour colour_of(control::BackendState state) {
         case control::BACKEND_DRAINED:
         case control::BACKEND_ZERO:
         case control::BACKEND_DISABLED:
+        case control::BACKEND_CHECKING:
             return Colour::yellow;
         default:
             return Colour::red;
@@ -49,6 +51,7 @@ std::string address_of(const control::Backend& backend) {
 // What a service's row has no room for; empty when nothing is out of the ordinary.
 std::string service_note(const control::Service& service) {
     std::vector<std::string> parts;
+    if (service.quorum() > 1) parts.push_back(fmt::format("quorum {}", service.quorum()));
     if (service.on_backups()) parts.emplace_back("only backups serve");
     if (service.affinity() == "source") parts.emplace_back("affinity source");
     if (service.unknown() == "drop") parts.emplace_back("unknown drop");
@@ -94,9 +97,12 @@ std::string backend_notes(const control::Backends& backends, const Screen& scree
     for (const auto& backend : backends.backends()) {
         const std::string note = backend_note(backend, screen);
         if (note.empty()) continue;
-        text += fmt::format(
-            "{}: {}\n",
-            paint(harmless(full_name(backend)), colour_of(backend.state()), screen.colours), note);
+        const std::string name = harmless(full_name(backend));
+        const std::string lines = wrap("", name + ": " + note, screen.width);
+        // Painted afterwards: a colour has no width.
+        text += lines.starts_with(name) ? paint(name, colour_of(backend.state()), screen.colours) +
+                                              lines.substr(name.size())
+                                        : lines;
     }
     return text.empty() ? "" : "\n" + text;
 }
@@ -134,9 +140,13 @@ void detail(Sheet& sheet, const control::Backend& backend, const Screen& screen)
         mode += ", outer source " + harmless(backend.tunnel_source());
     }
     sheet.line("Mode", mode);
+    sheet.line("State", paint(state_of(backend), colour_of(backend.state()), screen.colours));
     const std::string note = backend_note(backend, screen);
-    sheet.line("State", paint(state_of(backend), colour_of(backend.state()), screen.colours) +
-                            (note.empty() ? "" : ": " + note));
+    if (!note.empty()) sheet.wrapped("State", note, screen.width);
+    if (!backend.health().empty() && backend.health() != "unchecked") {
+        sheet.line("Health", fmt::format("{} (bascule show health {})", harmless(backend.health()),
+                                         harmless(full_name(backend))));
+    }
     std::string way = harmless(way_of(backend));
     if (!backend.mac().empty()) way += ", to " + harmless(backend.mac());
     if (!backend.source_mac().empty()) way += " from " + harmless(backend.source_mac());
@@ -165,6 +175,16 @@ std::string details(const control::Backends& backends, const Screen& screen) {
     return text;
 }
 
+// What keeps a backend that the operator lets serve from doing so.
+std::string health_of(const control::Backend& backend, const Screen& screen) {
+    if (backend.reason().empty()) return "";
+    std::string head;
+    if (backend.state() == control::BACKEND_DOWN) head = "but its checks fail: ";
+    if (backend.state() == control::BACKEND_CHECKING) head = "but no new flows yet: ";
+    if (!head.empty()) head.insert(0, backend.word().drained() ? "drained, " : "enabled, ");
+    return wrap("", head + harmless(backend.reason()), screen.width);
+}
+
 }  // namespace
 
 std::string render_services(const control::Services& services, const Screen& screen) {
@@ -172,6 +192,7 @@ std::string render_services(const control::Services& services, const Screen& scr
     Table table({{"SERVICE", Align::left, 0, true},
                  {"ADDRESS"},
                  {"MODE", Align::left, 3},
+                 {"CHECK", Align::left, 4},
                  {"BACKENDS", Align::right},
                  {"SESSIONS", Align::right},
                  {"NEW", Align::right, 1},
@@ -180,20 +201,28 @@ std::string render_services(const control::Services& services, const Screen& scr
     std::string notes;
     for (const auto& service : services.services()) {
         auto up = service.backends_up();
-        Colour colour = up == 0                    ? Colour::red
+        const bool idle = up == 0 || service.below_quorum();
+        Colour colour = idle                       ? Colour::red
                         : up == service.backends() ? Colour::green
                                                    : Colour::yellow;
         const auto& traffic = service.traffic();
         table.add({{service.name()},
                    {endpoint(service.vip(), service.ports()) + "/" + name_of(service.protocol())},
                    {service.mode()},
+                   {service.check().empty() ? "-" : service.check()},
                    {fmt::format("{}/{}", up, service.backends()), colour},
                    {short_count(service.sessions())},
                    {short_count(traffic.new_sessions())},
                    {short_count(traffic.packets())},
                    {short_bytes(traffic.bytes())}});
+        const std::string name = harmless(service.name());
+        if (service.below_quorum() && service.quorum() > 1) {
+            notes += fmt::format("{}: {}: {} of {} backends that it needs can serve\n", name,
+                                 paint("NO NEW FLOWS", Colour::red, screen.colours), service.able(),
+                                 service.quorum());
+        }
         const std::string note = service_note(service);
-        if (!note.empty()) notes += fmt::format("{}: {}\n", harmless(service.name()), note);
+        if (!note.empty()) notes += wrap("", name + ": " + note, screen.width);
     }
     return table.to_string(screen.width, screen.colours) + (notes.empty() ? "" : "\n" + notes);
 }
@@ -251,8 +280,8 @@ std::string render_change(const control::BackendChanged& change, const Screen& s
     } else if (backend.state() == control::BACKEND_DISABLED) {
         text += fmt::format("no new flows; {} with the next packet\n",
                             counted(backend.sessions(), "session moves", "sessions move"));
-    } else if (!backend.reason().empty()) {
-        text += harmless(backend.reason()) + "\n";
+    } else {
+        text += health_of(backend, screen);
     }
     if (!change.note().empty()) {
         text +=

@@ -127,7 +127,7 @@ void service_lines(Sheet& sheet, const control::Status& status, const Screen& sc
     std::string services = short_count(status.services());
     if (status.services_without_backend() > 0) {
         services +=
-            ", " + paint(fmt::format("{} WITHOUT A BACKEND", status.services_without_backend()),
+            ", " + paint(fmt::format("{} TAKE NO NEW FLOWS", status.services_without_backend()),
                          Colour::red, screen.colours);
     }
     sheet.line("Services", services);
@@ -135,6 +135,13 @@ void service_lines(Sheet& sheet, const control::Status& status, const Screen& sc
     std::string backends =
         paint(fmt::format("{} of {} up", status.backends_up(), status.backends()),
               whole ? Colour::green : Colour::yellow, screen.colours);
+    if (status.backends_down() > 0) {
+        backends += ", " + paint(fmt::format("{} DOWN", status.backends_down()), Colour::red,
+                                 screen.colours);
+    }
+    if (status.backends_checking() > 0) {
+        backends += fmt::format(", {} not checked yet", status.backends_checking());
+    }
     if (status.operator_words() > 0) {
         backends += fmt::format(", {} under the operator's word", status.operator_words());
     }

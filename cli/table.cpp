@@ -9,12 +9,15 @@
 #include <optional>
 #include <span>
 
+#include "cli/wrap.h"
+
 namespace bascule::cli {
 
 namespace {
 
 constexpr std::size_t kGap = 2;
 constexpr std::size_t kNarrowest = 8;  // of a column that is cut
+constexpr const char* kNoteIndent = "    ";
 
 bool continues(char byte) {
     return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
@@ -168,7 +171,7 @@ std::vector<std::size_t> Table::natural_widths() const {
         widths.push_back(columns_of(column.heading));
     for (const auto& row : rows_) {
         for (std::size_t i = 0; i < widths.size(); ++i) {
-            widths[i] = std::max(widths[i], columns_of(harmless(row[i].text)));
+            widths[i] = std::max(widths[i], columns_of(harmless(row.cells[i].text)));
         }
     }
     return widths;
@@ -204,7 +207,9 @@ std::string Table::to_string(std::size_t width, bool colours) const {
     };
     line([&](std::size_t i) { return Cell{columns_[i].heading, Colour::bold}; });
     for (const auto& row : rows_) {
-        line([&](std::size_t i) { return row[i]; });
+        line([&](std::size_t i) { return row.cells[i]; });
+        for (const auto& note : row.notes)
+            text += wrap(kNoteIndent + note.first, harmless(note.text), width);
     }
     if (!left_out.empty()) {
         text += paint(fmt::format("(no room for {}: widen the terminal, or --json)", left_out),

@@ -53,7 +53,12 @@ public:
     explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
     // As many cells as columns.
-    void add(std::vector<Cell> cells) { rows_.push_back(std::move(cells)); }
+    void add(std::vector<Cell> cells) { rows_.push_back({std::move(cells), {}}); }
+    // A sentence below the row that was added last, over all columns, in lines as wide as they may
+    // be. `first` stands before it, and as much room before its other lines.
+    void note(std::string text, std::string first = {}) {
+        rows_.back().notes.push_back({std::move(first), std::move(text)});
+    }
     bool empty() const { return rows_.empty(); }
 
     // Lines with their ends. `width`: columns of the terminal, 0: no limit. Columns that were left
@@ -61,10 +66,18 @@ public:
     std::string to_string(std::size_t width, bool colours) const;
 
 private:
+    struct Note {
+        std::string first;
+        std::string text;
+    };
+    struct Row {
+        std::vector<Cell> cells;
+        std::vector<Note> notes;
+    };
     std::vector<std::size_t> natural_widths() const;
 
     std::vector<Column> columns_;
-    std::vector<std::vector<Cell>> rows_;
+    std::vector<Row> rows_;
 };
 
 }  // namespace bascule::cli

@@ -8,6 +8,8 @@
 #include <chrono>
 
 #include "control/framing.h"
+#include "node/health_answers.h"
+#include "node/readiness.h"
 #include "node/session_filter.h"
 #include "node/status.h"
 #include "node/trace.h"
@@ -41,6 +43,16 @@ Response failure_of(const BackendSearch& search) {
     return response;
 }
 
+// What the operator should know of the service when he has changed a backend of it.
+std::string note_of(const State& state, const model::ServiceConfig& service) {
+    const ServiceView whole = state.view(service);
+    if (whole.below_quorum && whole.able > 0)
+        return fmt::format("{} takes no new flows now: {}", service.name, in_words(service, whole));
+    if (serving(state, service).serving == 0)
+        return fmt::format("no backend of {} takes new flows now", service.name);
+    return {};
+}
+
 }  // namespace
 
 boost::asio::awaitable<Response> Answers::answer(control::Request request) {
@@ -61,6 +73,10 @@ boost::asio::awaitable<Response> Answers::answer(control::Request request) {
             co_return sessions(request.show_sessions());
         case Request::kShowDrops:
             co_return drops();
+        case Request::kShowHealth:
+            co_return answer_health(daemon_, request.show_health());
+        case Request::kEvents:
+            co_return co_await events_.answer(request.events());
         case Request::kDrain:
             co_return drain(request.drain());
         case Request::kDisable:
@@ -196,8 +212,7 @@ Response Answers::change(const std::string& name, const std::function<void(Opera
     auto* answer = response.mutable_backend_changed();
     *answer->mutable_backend() = Views(daemon_).backend(*service, *backend);
     answer->set_changed(changed);
-    if (readiness(daemon_, *service).serving == 0)
-        answer->set_note(fmt::format("no backend of {} takes new flows now", service->name));
+    answer->set_note(note_of(daemon_.state(), *service));
     return response;
 }
 

@@ -9,6 +9,7 @@
 #include "control/control.pb.h"
 #include "node/capture.h"
 #include "node/daemon.h"
+#include "node/event_answers.h"
 
 namespace bascule::node {
 
@@ -17,9 +18,11 @@ public:
     // `end` is called once a detach is done, or has failed too late to go on: the daemon stops
     // after the answer has gone out.
     Answers(Daemon& daemon, std::function<void()> end)
-        : daemon_(daemon), end_(std::move(end)), captures_(daemon) {}
+        : daemon_(daemon), end_(std::move(end)), captures_(daemon), events_(daemon.events()) {}
 
     boost::asio::awaitable<control::Response> answer(control::Request request);
+    // Whoever waits for events gets what there is: the daemon is about to stop.
+    void end_waits() { events_.end_waits(); }
 
 private:
     control::Response status() const;
@@ -39,6 +42,7 @@ private:
     Daemon& daemon_;
     std::function<void()> end_;
     CaptureDesk captures_;
+    EventDesk events_;
 };
 
 }  // namespace bascule::node

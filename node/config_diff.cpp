@@ -58,6 +58,8 @@ void describe_backends(const model::ServiceConfig& from, const model::ServiceCon
         if (old->backup != now.backup)
             lines.push_back(fmt::format("backend {}/{} is {} a backup", to.name, now.name,
                                         now.backup ? "now" : "no longer"));
+        if (old->check_address != now.check_address || old->check_port != now.check_port)
+            lines.push_back(fmt::format("what is checked of {}/{} changed", to.name, now.name));
         if (old->weight != now.weight)
             lines.push_back(fmt::format("weight of {}/{}: {} -> {}", to.name, now.name, old->weight,
                                         now.weight));
@@ -69,6 +71,21 @@ auto settings_of(const model::ServiceConfig& service) {
     const auto& s = service;
     return std::make_tuple(s.limits, s.affinity, s.unknown, s.on_empty, s.mss_clamp, s.copy_dscp,
                            s.gue_port, s.ring_size);
+}
+
+void describe_checks(const model::ServiceConfig& from, const model::ServiceConfig& to,
+                     std::vector<std::string>& lines) {
+    if (from.health.type != to.health.type)
+        lines.push_back(fmt::format("checks of service {}: {} -> {}", to.name,
+                                    name_of(from.health.type), name_of(to.health.type)));
+    else if (from.health != to.health)
+        lines.push_back(fmt::format("checks of service {} changed", to.name));
+    if (from.quorum != to.quorum)
+        lines.push_back(
+            fmt::format("quorum of service {}: {} -> {}", to.name, from.quorum, to.quorum));
+    if (from.give_up_vip != to.give_up_vip)
+        lines.push_back(fmt::format("service {} {} gives up its VIP below its quorum", to.name,
+                                    to.give_up_vip ? "now" : "no longer"));
 }
 
 void describe_services(const model::Config& from, const model::Config& to,
@@ -91,6 +108,7 @@ void describe_services(const model::Config& from, const model::Config& to,
                                         name_of(old->forward), name_of(now.forward)));
         if (settings_of(*old) != settings_of(now))
             lines.push_back(fmt::format("settings of service {} changed", now.name));
+        describe_checks(*old, now, lines);
         describe_backends(*old, now, lines);
     }
 }
@@ -111,6 +129,27 @@ void describe_tunnel_sources(const model::NodeConfig& from, const model::NodeCon
         lines.emplace_back("tunnel source for IPv6 backends changed");
 }
 
+void describe_probe_networks(const model::NodeConfig& from, const model::NodeConfig& to,
+                             std::vector<std::string>& lines) {
+    const auto describe = [&](std::string_view key, const Address& old, const Address& now) {
+        if (old != now)
+            lines.push_back(fmt::format("{}: {} -> {}", key, old.to_string(), now.to_string()));
+    };
+    describe("probe_network_v4", from.probe_network_v4, to.probe_network_v4);
+    describe("probe_network_v6", from.probe_network_v6, to.probe_network_v6);
+}
+
+void describe_hook(const model::HookConfig& from, const model::HookConfig& to,
+                   std::vector<std::string>& lines) {
+    const auto program = [](const model::HookConfig& hook) -> std::string {
+        return hook.program.command.empty() ? "none" : hook.program.command.front();
+    };
+    if (program(from) != program(to))
+        lines.push_back(fmt::format("hook: {} -> {}", program(from), program(to)));
+    else if (from != to)
+        lines.emplace_back("hook changed");
+}
+
 void describe_vips(const model::Config& from, const model::Config& to,
                    std::vector<std::string>& lines) {
     for (const auto& vip : from.vips)
@@ -129,8 +168,10 @@ std::vector<std::string> describe_changes(const model::Config& from, const model
     std::vector<std::string> lines;
     describe_interfaces(from.node, to.node, lines);
     describe_tunnel_sources(from.node, to.node, lines);
+    describe_probe_networks(from.node, to.node, lines);
     describe_vips(from, to, lines);
     describe_services(from, to, lines);
+    describe_hook(from.hook, to.hook, lines);
     if (from.log != to.log) lines.emplace_back("log level changed");
     if (from.node.name != to.node.name) lines.emplace_back("name of the node changed");
     if (lines.size() > most_lines) {

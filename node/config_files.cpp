@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "node/config_outside.h"
 #include "node/files.h"
 
 namespace bascule::node {
@@ -93,6 +94,10 @@ LoadedConfig load_config(const std::string& main_file) {
     loaded.hash = sha256(reading.sources);
     if (!reading.sources.empty())
         loaded.parsed = model::parse_config(reading.sources, own_host_name());
+    if (loaded.parsed.config) {
+        loaded.parsed.errors = check_outside(*loaded.parsed.config);
+        if (!loaded.parsed.errors.empty()) loaded.parsed.config.reset();
+    }
     if (!reading.errors.empty()) {
         loaded.parsed.config.reset();
         loaded.parsed.errors.insert(loaded.parsed.errors.begin(), reading.errors.begin(),

@@ -15,8 +15,9 @@ struct LoadedConfig {
     std::string hash;                // SHA-256 over names and texts, in hex
 };
 
-// Reads and parses. A file that cannot be read whole, is larger than 16 MiB or is no file comes as
-// a diagnostic like what is wrong with a file's text.
+// Reads, parses, and looks at the files and programs that it names. A file that cannot be read
+// whole, is larger than 16 MiB or is no file comes as a diagnostic like what is wrong with a file's
+// text.
 LoadedConfig load_config(const std::string& main_file);
 
 }  // namespace bascule::node

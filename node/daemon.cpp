@@ -11,6 +11,7 @@
 #include <set>
 
 #include "node/files.h"
+#include "node/probe_path.h"
 #include "node/ring_key.h"
 
 namespace bascule::node {
@@ -49,8 +50,16 @@ std::vector<std::string> interfaces_of(const model::Config& config) {
     return {names.begin(), names.end()};
 }
 
-bool has_vip(const model::Config& config, const Address& address) {
-    return std::any_of(config.vips.begin(), config.vips.end(),
+std::string in_words(const OperatorWord& word) {
+    if (word.says_nothing()) return "as the file says";
+    std::string text = word.disabled ? "disabled" : word.drained ? "drained" : "";
+    if (word.weight)
+        text += (text.empty() ? "" : ", ") + std::string("weight ") + std::to_string(*word.weight);
+    return text;
+}
+
+bool has_vip(const std::vector<model::VipConfig>& vips, const Address& address) {
+    return std::any_of(vips.begin(), vips.end(),
                        [&](const auto& vip) { return vip.address == address; });
 }
 
@@ -59,8 +68,15 @@ bool has_vip(const model::Config& config, const Address& address) {
 Daemon::Daemon(asio::io_context& io, Options options)
     : io_(io),
       options_(std::move(options)),
+      hook_(io),
       started_(std::chrono::steady_clock::now()),
-      upkeep_timer_(io) {}
+      settle_soon_(io,
+                   [this] {
+                       if (running()) settle();
+                   }),
+      upkeep_soon_(io, [this] { upkeep(); }) {
+    events_.set_listener([this](const Event& event) { hook_.on(event); });
+}
 
 Daemon::~Daemon() = default;
 
@@ -75,6 +91,7 @@ asio::awaitable<Result<void>> Daemon::start(LoadedConfig loaded) {
     loaded_ = std::move(loaded);
     const model::Config config = *loaded_.parsed.config;
     set_log_level(config.log.level);
+    hook_.set_config(config.hook, config.node.name);
     auto taken_up = co_await take_up(config);
     if (taken_up) co_return taken_up;
     if (dataplane_ && !dataplane_->adopted()) undo_start(config);
@@ -98,13 +115,19 @@ asio::awaitable<Result<void>> Daemon::take_up(const model::Config& config) {
         if (auto attached = attach(name, config.node.xdp_mode); !attached) co_return attached;
     if (auto dropped = drop_stale_vips(config); !dropped) co_return dropped;
     if (auto written = converge(config); !written) co_return failure(std::move(written.error()));
-    for (const auto& vip : config.vips)
-        if (auto held = vips_->hold(vip); !held) co_return held;
-    // Only now does Linux answer for them.
+    begin_checks(config);
+    co_await await_verdicts();
     if (auto written = converge(config); !written) co_return failure(std::move(written.error()));
+    if (auto held = vip_duty_->hold(config); !held) co_return held;
     if (auto off = detach_others(config); !off) co_return off;
     worker_ = std::make_unique<SessionWorker>(
         io_, *dataplane_, [this](const SessionReport& report) { on_sessions(report); });
+    // Only now does Linux answer for the VIPs.
+    if (auto written = settle(); !written) co_return failure(std::move(written.error()));
+    events_.add(Event::Kind::started, "",
+                std::string("basculed has started, ") +
+                    (dataplane_->adopted() ? "with the tables of an earlier process"
+                                           : "with tables of its own"));
     co_return Result<void>{};
 }
 
@@ -125,6 +148,7 @@ Result<void> Daemon::open_parts(const model::Config& config) {
         VipKeeper::open(io_, [this](const Address& vip, bool held) { on_vip_held(vip, held); });
     if (!vips) return failure(std::move(vips.error()));
     vips_ = std::move(*vips);
+    vip_duty_ = std::make_unique<VipDuty>(io_, *vips_, *state_, events_);
     auto neighbours = NeighbourWatch::open(
         io_, [this](const std::vector<NeighbourState>& changes) { on_neighbours(changes); });
     if (!neighbours) return failure(std::move(neighbours.error()));
@@ -160,7 +184,9 @@ Result<void> Daemon::check_interfaces(const model::Config& config) {
 
 // Also those that are not there now: their return is what has to be seen.
 Result<void> Daemon::watch_interfaces(const model::Config& config) {
-    return links_->set_names(interfaces_of(config));
+    auto names = interfaces_of(config);
+    names.insert(names.end(), {probe_stack_end, probe_our_end});
+    return links_->set_names(names);
 }
 
 asio::awaitable<void> Daemon::await_neighbours(model::Config config) {
@@ -209,30 +235,23 @@ Result<void> Daemon::detach_others(const model::Config& config) {
     return {};
 }
 
-// Addresses that a daemon of ours left and the configuration no longer has.
+// Addresses that a daemon of ours left and this node should not have.
 Result<void> Daemon::drop_stale_vips(const model::Config& config) {
+    const auto wanted = vip_duty_->wanted(config);
     auto stale =
-        VipKeeper::release_others([&](const Address& address) { return has_vip(config, address); });
+        VipKeeper::release_others([&](const Address& address) { return has_vip(wanted, address); });
     if (!stale) return failure(std::move(stale.error()));
     for (const auto& address : *stale)
-        spdlog::info("VIP {} released: it is no longer in the configuration", address);
+        spdlog::info("VIP {} released: it is no longer wanted here", address);
     return {};
-}
-
-void Daemon::undo_start(const model::Config& config) {
-    for (const auto& vip : config.vips)
-        if (auto released = vips_->release(vip.address); !released)
-            spdlog::error("{}", released.error().text());
-    dataplane_.reset();
-    if (auto detached = dataplane::Dataplane::detach_all(options_.bpffs); !detached)
-        spdlog::error("{}", detached.error().text());
 }
 
 // ---- while it runs ----
 
 Result<void> Daemon::say(const BackendName& backend, const OperatorWord& word) {
     if (auto kept = state_->words().set(backend, word); !kept) return kept;
-    auto written = converge(state_->config());
+    events_.add(Event::Kind::operator_word, backend.first + "/" + backend.second, in_words(word));
+    auto written = settle();
     // A drain begins when the ring has lost its backend: a walk that begins before may miss a
     // session that comes meanwhile.
     state_->drains().follow(state_->config(), state_->words(), std::chrono::steady_clock::now());
@@ -242,40 +261,6 @@ Result<void> Daemon::say(const BackendName& backend, const OperatorWord& word) {
 
 void Daemon::set_log_level(model::LogLevel level) {
     spdlog::set_level(to_spdlog(level));
-}
-
-// ---- the end ----
-
-Result<Detached> Daemon::detach() {
-    if (reloading_) return failure("a reload is under way: ask again when it is done");
-    const auto& vips = state_->config().vips;
-    Detached detached;
-    // The address first: nothing is drawn here any more when the program goes.
-    for (const auto& vip : vips) {
-        if (auto released = vips_->release(vip.address); !released) {
-            for (const auto& one : vips)
-                vips_->keep(one);
-            return failure(std::move(released.error()));
-        }
-        detached.vips.push_back(vip.address.to_string());
-    }
-    worker_.reset();
-    neighbours_.reset();
-    links_.reset();
-    for (const auto& attachment : dataplane_->attachments())
-        detached.interfaces.push_back(attachment.interface);
-    dataplane_.reset();
-    if (auto gone = dataplane::Dataplane::detach_all(options_.bpffs); !gone)
-        return failure(std::move(gone.error()));
-    return detached;
-}
-
-Result<Detached> Daemon::detach_dead(const std::string& bpffs) {
-    auto vips = VipKeeper::release_others([](const Address&) { return false; });
-    if (!vips) return failure(std::move(vips.error()));
-    if (auto gone = dataplane::Dataplane::detach_all(bpffs); !gone)
-        return failure(std::move(gone.error()));
-    return Detached{{}, std::move(*vips)};
 }
 
 }  // namespace bascule::node

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The daemon of a node: starts the parts, joins them, and carries out what changes.
 //
-// Every change goes one way: configuration, operator's word or neighbour -> State -> desired ->
-// plan -> tables. Thread: control.
+// Every change goes one way: configuration, check, operator's word or neighbour -> State ->
+// desired -> plan -> tables. Thread: control.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -18,11 +17,17 @@
 
 #include "dataplane/dataplane.h"
 #include "model/ring_memo.h"
+#include "node/checks.h"
 #include "node/config_files.h"
+#include "node/event_log.h"
+#include "node/hook.h"
 #include "node/links.h"
 #include "node/neighbours.h"
+#include "node/readiness.h"
 #include "node/session_worker.h"
+#include "node/soon.h"
 #include "node/state.h"
+#include "node/vip_duty.h"
 #include "node/vip_keeper.h"
 
 namespace bascule::node {
@@ -81,6 +86,10 @@ public:
     const VipKeeper& vips() const { return *vips_; }
     const LinkWatch& links() const { return *links_; }
     const NeighbourWatch& neighbours() const { return *neighbours_; }
+    const VipDuty& vip_duty() const { return *vip_duty_; }
+    const Checks& checks() const { return *checks_; }
+    const EventLog& events() const { return events_; }
+    const Hook& hook() const { return hook_; }
     const SessionReport& sessions() const { return session_report_; }
     const LoadedConfig& loaded() const { return loaded_; }
     const std::optional<ReloadReport>& last_reload() const { return last_reload_; }
@@ -105,13 +114,19 @@ private:
     Result<void> drop_stale_vips(const model::Config& config);
     void undo_start(const model::Config& config);
 
+    // its checks (checking.cpp)
+    void begin_checks(const model::Config& config);
+    boost::asio::awaitable<void> await_verdicts();
+    void open_path(const model::Config& config);
+
     // what it does by itself (upkeep.cpp)
     //
     // Makes the tables what this configuration and all else ask for; how many writes it took. What
     // fails is tried again later, for the configuration that runs then.
     Result<std::size_t> converge(const model::Config& config);
     Result<std::size_t> write_tables(const model::Config& config);
-    void upkeep_within(std::chrono::milliseconds delay);
+    // Tables and VIPs as State has them now, and who has to be told.
+    Result<std::size_t> settle();
     void upkeep();
     void on_neighbours(const std::vector<NeighbourState>& changes);
     void on_link(const LinkChange& change);
@@ -126,6 +141,8 @@ private:
     boost::asio::awaitable<ReloadReport> reload_now();
     boost::asio::awaitable<Result<void>> clear_the_way(const model::Config& before,
                                                        const model::Config& next);
+    boost::asio::awaitable<std::size_t> lead_over(const model::Config& before,
+                                                  const model::Config& next);
     Result<std::size_t> switch_to(const model::Config& before, const model::Config& next);
     Result<std::size_t> try_switch(const model::Config& from, const model::Config& to);
     void run_with(const model::Config& config);
@@ -133,6 +150,8 @@ private:
 
     boost::asio::io_context& io_;
     Options options_;
+    EventLog events_;
+    Hook hook_;
     std::chrono::steady_clock::time_point started_;
     LoadedConfig loaded_;  // what runs
     std::unique_ptr<State> state_;
@@ -140,14 +159,17 @@ private:
     std::unique_ptr<LinkWatch> links_;
     std::unique_ptr<NeighbourWatch> neighbours_;
     std::unique_ptr<VipKeeper> vips_;
+    std::unique_ptr<VipDuty> vip_duty_;
+    std::unique_ptr<Checks> checks_;
+    Readiness readiness_;
     std::unique_ptr<SessionWorker> worker_;
     SessionReport session_report_;
     std::optional<ReloadReport> last_reload_;
     std::map<std::string, std::string> attach_problems_;
     std::string tables_problem_;
     model::RingMemo ring_memo_;
-    boost::asio::steady_timer upkeep_timer_;
-    bool upkeep_planned_ = false;
+    Soon settle_soon_;
+    Soon upkeep_soon_;
     bool reloading_ = false;
     bool reload_again_ = false;
 };

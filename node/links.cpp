@@ -74,7 +74,9 @@ bool ethtool(const std::string& interface, void* data) {
     std::memcpy(request.ifr_name, interface.c_str(), interface.size());
     request.ifr_data = static_cast<char*>(data);
     const bool done = ioctl(fd, SIOCETHTOOL, &request) == 0;
+    const int error = errno;
     close(fd);
+    errno = error;
     return done;
 }
 
@@ -135,6 +137,17 @@ std::optional<bool> strips_vlan_tags(const std::string& interface) {
     flags.cmd = ETHTOOL_GFLAGS;
     if (!ethtool(interface, &flags)) return std::nullopt;
     return (flags.data & ETH_FLAG_RXVLAN) != 0;
+}
+
+Result<void> set_feature(const std::string& interface, std::uint32_t set_command,
+                         std::uint32_t get_command, bool on) {
+    ethtool_value value{set_command, on ? 1U : 0U};
+    if (!ethtool(interface, &value))
+        return failure(Error::system("set up offloads of " + interface, errno));
+    value = {get_command, 0};
+    if (!ethtool(interface, &value) || (value.data != 0) != on)
+        return failure("set up offloads of " + interface + ": the driver keeps them as they were");
+    return {};
 }
 
 std::vector<Link> bond_parts(NetlinkRequests& requests, std::uint32_t bond) {

@@ -58,6 +58,11 @@ std::string driver_of(const std::string& interface);
 // nullopt: it does not tell.
 std::optional<bool> strips_vlan_tags(const std::string& interface);
 
+// One of ethtool's flags, by its pair of commands (ETHTOOL_STXCSUM, ETHTOOL_GTXCSUM). Fails when
+// the driver refuses, or says yes and does not.
+Result<void> set_feature(const std::string& interface, std::uint32_t set_command,
+                         std::uint32_t get_command, bool on);
+
 // What a bond is made of; empty when the kernel does not tell.
 std::vector<Link> bond_parts(NetlinkRequests& requests, std::uint32_t bond);
 

@@ -142,6 +142,7 @@ private:
         stopping_ = true;
         sd_notify(0, "STOPPING=1");
         signals_.cancel();
+        answers_.end_waits();
         server_->stop([this] { io_.stop(); });
     }
 

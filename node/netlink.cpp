@@ -147,6 +147,14 @@ NetlinkMessage& NetlinkMessage::attribute(int type, const Address& address) {
     return attribute(type, address.is_v4() ? bytes.last(4) : bytes);
 }
 
+NetlinkMessage& NetlinkMessage::nested(int type, const std::function<void(NetlinkMessage&)>& fill) {
+    nlattr* nest = nla_nest_start(get(), type);
+    if (nest == nullptr) throw std::bad_alloc();
+    fill(*this);
+    if (nla_nest_end(get(), nest) < 0) throw std::bad_alloc();
+    return *this;
+}
+
 std::optional<NetlinkAttributes> NetlinkAttributes::parse(const nlmsghdr& message,
                                                           std::size_t fixed_size) {
     if (message.nlmsg_len < NLMSG_HDRLEN + NLMSG_ALIGN(fixed_size)) return std::nullopt;

@@ -59,6 +59,8 @@ public:
     NetlinkMessage& attribute(int type, std::uint32_t value);
     NetlinkMessage& attribute(int type, const std::string& text);  // with its closing zero
     NetlinkMessage& attribute(int type, const Address& address);   // 4 or 16 bytes
+    // An attribute of what `fill` appends to this message.
+    NetlinkMessage& nested(int type, const std::function<void(NetlinkMessage&)>& fill);
 
     nl_msg* get() const { return message_.get(); }
 

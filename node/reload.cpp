@@ -9,6 +9,7 @@
 #include <set>
 
 #include "model/plan.h"
+#include "node/bridge.h"
 #include "node/config_diff.h"
 #include "node/daemon.h"
 
@@ -24,15 +25,6 @@ std::int64_t now_unix() {
     return std::chrono::duration_cast<std::chrono::seconds>(
                std::chrono::system_clock::now().time_since_epoch())
         .count();
-}
-
-std::vector<model::VipConfig> vips_only_in(const model::Config& these,
-                                           const model::Config& others) {
-    std::vector<model::VipConfig> vips;
-    for (const auto& vip : these.vips)
-        if (std::find(others.vips.begin(), others.vips.end(), vip) == others.vips.end())
-            vips.push_back(vip);
-    return vips;
 }
 
 std::vector<std::string> interfaces_only_in(const model::Config& these,
@@ -93,9 +85,11 @@ asio::awaitable<ReloadReport> Daemon::reload() {
     for (const auto& line : report.details)
         spdlog::error("{}", line);
     if (report.outcome != Outcome::applied)
-        spdlog::error("reload: {}", report.message);
+        events_.add(Event::Kind::reload_refused, "", report.message);
     else
-        spdlog::info("reload: {} changes, {} table writes", report.changes.size(), report.writes);
+        events_.add(
+            Event::Kind::reload, "",
+            fmt::format("{} changes, {} table writes", report.changes.size(), report.writes));
     if (std::exchange(reload_again_, false)) request_reload();
     co_return report;
 }
@@ -132,14 +126,16 @@ asio::awaitable<ReloadReport> Daemon::reload_now() {
         run_with(before);
         co_return refuse(clear.error().text());
     }
-    auto written = switch_to(before, next);
+    const std::size_t led = co_await lead_over(before, next);
+    auto written = switch_to(state_->config(), next);
     if (!written) {
+        if (led > 0) switch_to(state_->config(), before);
         report.outcome = Outcome::failed;
         report.message = written.error().text();
         co_return report;
     }
     report.changes = describe_changes(before, next);
-    report.writes = *written;
+    report.writes = led + *written;
     loaded_ = std::move(loaded);
     co_return report;
 }
@@ -148,10 +144,23 @@ asio::awaitable<ReloadReport> Daemon::reload_now() {
 asio::awaitable<Result<void>> Daemon::clear_the_way(const model::Config& before,
                                                     const model::Config& next) {
     if (auto exist = check_interfaces(next); !exist) co_return exist;
-    if (auto free = co_await vips_->check_free(vips_only_in(next, before)); !free) co_return free;
+    if (auto free = co_await vips_->check_free(vip_duty_->missing(next)); !free) co_return free;
     neighbours_->set_targets(backends_of_both(before, next));
     co_await await_neighbours(next);
     co_return Result<void>{};
+}
+
+// Where the straight way would stop a service, goes as far as to the bridge and waits there for the
+// first verdicts. How many writes it took.
+asio::awaitable<std::size_t> Daemon::lead_over(const model::Config& before,
+                                               const model::Config& next) {
+    const auto over = bridge(*state_, next);
+    if (!over || !model::plan(dataplane_->tables(), state_->desired(*over), ring_memo_))
+        co_return 0;
+    const auto written = switch_to(before, *over);
+    if (!written) co_return 0;
+    co_await await_verdicts();
+    co_return *written;
 }
 
 // From one configuration to the next without a pause, so that nothing sees half of it. When the
@@ -163,16 +172,20 @@ Result<std::size_t> Daemon::switch_to(const model::Config& before, const model::
         go_back(next, before);
     }
     run_with(written ? next : before);
+    settle();
     return written;
 }
 
 // Whatever follows a configuration follows this one from now on.
 void Daemon::run_with(const model::Config& config) {
     state_->set_config(config);
+    open_path(config);
+    checks_->follow();
     neighbours_->set_targets(State::backend_addresses(config));
     if (auto watched = watch_interfaces(config); !watched)
         spdlog::error("{}", watched.error().text());
     set_log_level(config.log.level);
+    hook_.set_config(config.hook, config.node.name);
 }
 
 Result<std::size_t> Daemon::try_switch(const model::Config& from, const model::Config& to) {
@@ -180,13 +193,11 @@ Result<std::size_t> Daemon::try_switch(const model::Config& from, const model::C
         if (auto attached = attach(name, to.node.xdp_mode); !attached)
             return failure(std::move(attached.error()));
     // An address goes before its tables, and comes after them.
-    for (const auto& vip : vips_only_in(from, to))
-        if (auto released = vips_->release(vip.address); !released)
-            return failure(std::move(released.error()));
+    if (auto released = vip_duty_->release_others(to); !released)
+        return failure(std::move(released.error()));
     auto written = converge(to);
     if (!written) return written;
-    for (const auto& vip : vips_only_in(to, from))
-        if (auto held = vips_->hold(vip); !held) return failure(std::move(held.error()));
+    if (auto held = vip_duty_->hold(to); !held) return failure(std::move(held.error()));
     if (auto off = detach_others(to); !off) return failure(std::move(off.error()));
     return written;
 }
@@ -198,11 +209,9 @@ void Daemon::go_back(const model::Config& from, const model::Config& to) {
     };
     for (const auto& name : interfaces_only_in(to, from))
         tell(attach(name, to.node.xdp_mode));
-    for (const auto& vip : vips_only_in(from, to))
-        tell(vips_->release(vip.address));
+    tell(vip_duty_->release_others(to));
     tell(converge(to));
-    for (const auto& vip : vips_only_in(to, from))
-        vips_->keep(vip);
+    vip_duty_->keep(to);
     tell(detach_others(to));
 }
 

@@ -7,8 +7,9 @@
 #include <algorithm>
 
 #include "node/facts.h"
+#include "node/health_facts.h"
+#include "node/health_findings.h"
 #include "node/version.h"
-#include "node/views.h"
 
 namespace bascule::node {
 
@@ -21,26 +22,6 @@ void add_degradation(Status& status, std::string what, std::string mend = {}) {
     entry->set_what(std::move(what));
     entry->set_mend(std::move(mend));
 }
-
-// A dead switch takes thousands of backends along; the first few say enough.
-class BackendDegradations {
-public:
-    void add(Status& status, const BackendView& view) {
-        if (++count_ > most) return;
-        add_degradation(
-            status, fmt::format("backend {}/{} ({}): {}", view.service->name, view.backend->name,
-                                view.backend->address.to_string(), reason_of(view)));
-    }
-    void finish(Status& status) const {
-        if (count_ > most)
-            add_degradation(status, fmt::format("{} more backends take no flows", count_ - most),
-                            "bascule show backends");
-    }
-
-private:
-    static constexpr std::size_t most = 50;
-    std::size_t count_ = 0;
-};
 
 void add_counter(Status& status, const char* name, const char* meaning, std::uint64_t count) {
     auto* counter = status.add_counters();
@@ -125,56 +106,44 @@ void fill_vips(Status& status, const Daemon& daemon) {
         message->set_address(vip.address.to_string());
         message->set_interface(vip.interface);
         const auto found = known.find(vip.address);
+        if (!daemon.state().wants_vip(vip.address))
+            message->set_problem("given up: a service of it cannot serve");
         if (found == known.end()) continue;
         message->set_held(found->second.held);
-        message->set_problem(found->second.problem);
-        if (!found->second.held)
+        if (!found->second.problem.empty()) message->set_problem(found->second.problem);
+        // One that is given up is told with its service.
+        if (!found->second.held && daemon.state().wants_vip(vip.address))
             add_degradation(status, fmt::format("VIP {} is not held: {}", message->address(),
                                                 found->second.problem));
     }
 }
 
-void fill_backends(Status& status, const Daemon& daemon) {
-    const State& state = daemon.state();
-    std::uint32_t backends = 0, up = 0, empty = 0;
-    BackendDegradations degradations;
-    for (const auto& service : state.config().services) {
-        std::uint32_t up_here = 0;
-        for (const auto& backend : service.backends) {
-            const BackendView view = state.view(service, backend);
-            ++backends;
-            up_here += view.takes_flows() || view.condition == BackendCondition::standby;
-            if (view.condition == BackendCondition::unresolved ||
-                view.condition == BackendCondition::unknown)
-                degradations.add(status, view);
-        }
-        up += up_here;
-        if (readiness(daemon, service).on_backups)
-            add_degradation(status, fmt::format("service {}: only backups serve", service.name),
-                            "bascule show backends --service " + service.name);
-        if (up_here > 0) continue;
-        ++empty;
-        add_degradation(status, fmt::format("service {}: no backend takes new flows", service.name),
-                        "bascule show backends --service " + service.name);
-    }
-    degradations.finish(status);
-    if (!daemon.tables_problem().empty())
-        add_degradation(status, "the tables are not what they should be, which is tried again: " +
-                                    daemon.tables_problem());
-    status.set_services(static_cast<std::uint32_t>(state.config().services.size()));
-    status.set_services_without_backend(empty);
-    status.set_backends(backends);
-    status.set_backends_up(up);
-    status.set_operator_words(static_cast<std::uint32_t>(state.words().size()));
-}
-
-void fill_findings(Status& status, const Daemon& daemon) {
-    for (auto& finding : findings(gather_facts(daemon))) {
+void add(Status& status, std::vector<Finding> found) {
+    for (auto& finding : found) {
         const bool problem = finding.level == Finding::Level::problem;
         auto* entry = problem ? status.add_degradations() : status.add_notices();
         entry->set_what(std::move(finding.what));
         entry->set_mend(std::move(finding.mend));
     }
+}
+
+void fill_health(Status& status, const Daemon& daemon) {
+    const HealthFacts facts = gather_health_facts(daemon);
+    add(status, health_findings(facts));
+    const HealthCounts counts = count(facts);
+    status.set_services(static_cast<std::uint32_t>(facts.services.size()));
+    status.set_services_without_backend(counts.idle_services);
+    status.set_backends(counts.backends);
+    status.set_backends_up(counts.serving);
+    status.set_backends_down(counts.down);
+    status.set_backends_checking(counts.checking);
+    status.set_operator_words(static_cast<std::uint32_t>(daemon.state().words().size()));
+}
+
+void fill_tables(Status& status, const Daemon& daemon) {
+    if (daemon.tables_problem().empty()) return;
+    add_degradation(status, "the tables are not what they should be, which is tried again: " +
+                                daemon.tables_problem());
 }
 
 void fill_sessions(Status& status, const Daemon& daemon) {
@@ -209,17 +178,31 @@ void fill_counters(Status& status, const Daemon& daemon) {
                 neighbours.overruns + daemon.links().overruns());
     add_counter(status, "vips_restored", "times a VIP was set again after a stranger took it away",
                 daemon.vips().restored());
+    std::uint64_t checks = 0, failures = 0;
+    for (const auto* record : daemon.checks().checker().all()) {
+        checks += record->checks;
+        failures += record->failures;
+    }
+    add_counter(status, "checks", "checks of backends that have ended", checks);
+    add_counter(status, "checks_failed", "of these: bad ones", failures);
+    add_counter(status, "events", "events that have happened", daemon.events().last_serial());
+    add_counter(status, "hook_runs", "times the hook has run", daemon.hook().runs());
+    add_counter(status, "hook_failed", "of these: it failed", daemon.hook().failures());
+    add_counter(status, "hook_dropped", "changes that no hook was run for",
+                daemon.hook().dropped());
 }
 
 }  // namespace
 
 Status make_status(const Daemon& daemon) {
     Status status;
+    // What clients meet comes first: who looks at it at night has little time and few lines.
+    fill_health(status, daemon);
     fill_process(status, daemon);
     fill_interfaces(status, daemon);
     fill_vips(status, daemon);
-    fill_backends(status, daemon);
-    fill_findings(status, daemon);
+    fill_tables(status, daemon);
+    add(status, findings(gather_facts(daemon)));
     fill_sessions(status, daemon);
     fill_counters(status, daemon);
     return status;

@@ -8,6 +8,7 @@
 
 #include "model/plan.h"
 #include "node/daemon.h"
+#include "node/probe_path.h"
 #include "node/slots.h"
 
 namespace bascule::node {
@@ -24,6 +25,14 @@ constexpr auto retry_time = 5s;
 bool has_interface(const model::Config& config, const std::string& name) {
     const auto& names = config.node.interfaces;
     return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// Whether a service or backend stands elsewhere afterwards.
+bool moves_a_slot(const model::Write& write) {
+    if (const auto* backend = std::get_if<model::SetBackend>(&write)) return backend->fresh;
+    if (const auto* service = std::get_if<model::SetService>(&write)) return service->fresh;
+    return std::holds_alternative<model::ClearBackend>(write) ||
+           std::holds_alternative<model::ClearService>(write);
 }
 
 void log_change(const NeighbourState& change) {
@@ -57,7 +66,22 @@ std::map<BackendName, std::uint64_t> sessions_by_name(const model::Config& confi
 Result<std::size_t> Daemon::converge(const model::Config& config) {
     auto written = write_tables(config);
     tables_problem_ = written ? "" : written.error().text();
-    if (!written) upkeep_within(retry_time);
+    if (!written) upkeep_soon_.within(retry_time);
+    return written;
+}
+
+// An address goes before its tables, and comes after them.
+Result<std::size_t> Daemon::settle() {
+    vip_duty_->give_up();
+    const std::string before = tables_problem_;
+    auto written = converge(state_->config());
+    if (written)
+        vip_duty_->take_back();
+    else if (tables_problem_ != before)
+        spdlog::error("{}; trying again", tables_problem_);
+    for (auto& change : readiness_.follow(*state_))
+        events_.add(change.ready ? Event::Kind::service_up : Event::Kind::service_down,
+                    std::move(change.service), std::move(change.text));
     return written;
 }
 
@@ -66,29 +90,19 @@ Result<std::size_t> Daemon::write_tables(const model::Config& config) {
     if (!plan) return failure(std::move(plan.error()));
     if (auto applied = dataplane_->apply(*plan); !applied)
         return failure(std::move(applied.error()));
+    if (checks_ && std::any_of(plan->writes.begin(), plan->writes.end(), moves_a_slot))
+        checks_->slots_changed();
     if (!plan->writes.empty()) spdlog::debug("{} table writes", plan->writes.size());
     return plan->writes.size();
 }
 
-void Daemon::upkeep_within(std::chrono::milliseconds delay) {
-    const auto when = std::chrono::steady_clock::now() + delay;
-    if (upkeep_planned_ && upkeep_timer_.expiry() <= when) return;
-    upkeep_planned_ = true;
-    upkeep_timer_.expires_at(when);
-    upkeep_timer_.async_wait([this](const boost::system::error_code& error) {
-        if (!error) upkeep();
-    });
-}
-
 void Daemon::upkeep() {
-    upkeep_planned_ = false;
     if (!running()) return;
     const auto problems = attach_problems_;
     for (const auto& [name, problem] : problems)
         if (has_interface(state_->config(), name)) restore_program(name);
-    const std::string before = tables_problem_;
-    if (auto written = converge(state_->config()); !written && tables_problem_ != before)
-        spdlog::error("{}; trying again", tables_problem_);
+    if (!checks_->path_problem().empty()) open_path(state_->config());
+    settle();
 }
 
 void Daemon::on_neighbours(const std::vector<NeighbourState>& changes) {
@@ -96,11 +110,16 @@ void Daemon::on_neighbours(const std::vector<NeighbourState>& changes) {
         state_->set_neighbour(change);
         log_change(change);
     }
-    if (running()) upkeep_within(gather_time);
+    if (running()) settle_soon_.within(gather_time);
 }
 
 void Daemon::on_link(const LinkChange& change) {
     if (!running()) return;
+    if (change.name == probe_stack_end || change.name == probe_our_end) {
+        if (!change.now && change.before)
+            spdlog::warn("interface {} is gone, and not by us: making it anew", change.name);
+        return open_path(state_->config());
+    }
     if (!change.now) {
         spdlog::error("interface {} is gone", change.name);
         return;
@@ -121,7 +140,7 @@ void Daemon::on_link(const LinkChange& change) {
 // What fits no service goes up to Linux while it has the address, and is dropped while not.
 void Daemon::on_vip_held(const Address& vip, bool held) {
     state_->set_held(vip, held);
-    if (running()) upkeep_within(gather_time);
+    if (running()) settle_soon_.within(gather_time);
 }
 
 void Daemon::on_sessions(const SessionReport& report) {
@@ -152,7 +171,7 @@ void Daemon::restore_program(const std::string& name) {
     if (attached) return;
     if (attached.error().text() != before)
         spdlog::error("{}; trying again", attached.error().text());
-    upkeep_within(retry_time);
+    upkeep_soon_.within(retry_time);
 }
 
 }  // namespace bascule::node

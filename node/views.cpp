@@ -42,29 +42,30 @@ void fill_forwarding(control::Service& message, const model::ServiceConfig& serv
     message.set_copy_dscp(service.copy_dscp);
 }
 
+void fill_readiness(control::Service& message, const State& state,
+                    const model::ServiceConfig& service) {
+    const Serving who = serving(state, service);
+    message.set_backends_up(who.serving + who.standby);
+    message.set_on_backups(who.on_backups);
+    const ServiceView whole = state.view(service);
+    message.set_able(whole.able);
+    message.set_quorum(service.quorum);
+    message.set_below_quorum(whole.below_quorum);
+    message.set_check(name_of(service.health.type));
+}
+
 std::uint64_t sessions_of(const Daemon& daemon, std::uint16_t backend_slot) {
     const auto& counts = daemon.sessions().pass.by_backend;
     const auto found = counts.find(backend_slot);
     return found == counts.end() ? 0 : found->second;
 }
 
-control::BackendState to_message(BackendCondition condition) {
-    switch (condition) {
-        case BackendCondition::unresolved:
-        case BackendCondition::unknown:
-            return control::BACKEND_UNRESOLVED;
-        case BackendCondition::drained:
-            return control::BACKEND_DRAINED;
-        case BackendCondition::zero_weight:
-            return control::BACKEND_ZERO;
-        case BackendCondition::disabled:
-            return control::BACKEND_DISABLED;
-        case BackendCondition::standby:
-            return control::BACKEND_STANDBY;
-        case BackendCondition::up:
-            break;
-    }
-    return control::BACKEND_UP;
+// Of one that takes less than its weight: it has just come back, or its check says so.
+std::string lighter(const BackendView& view) {
+    const bool by_word = view.word != nullptr && view.word->weight;
+    const std::uint32_t whole = by_word ? *view.word->weight : view.backend->weight;
+    if (view.weight >= whole) return {};
+    return fmt::format("takes {} of its weight of {}, as its checks have it", view.weight, whole);
 }
 
 control::SessionState to_message(bsc_state state) {
@@ -82,19 +83,46 @@ control::SessionState to_message(bsc_state state) {
 
 }  // namespace
 
+control::BackendState to_message(BackendCondition condition) {
+    switch (condition) {
+        case BackendCondition::unresolved:
+        case BackendCondition::unknown:
+            return control::BACKEND_UNRESOLVED;
+        case BackendCondition::down:
+            return control::BACKEND_DOWN;
+        case BackendCondition::checking:
+            return control::BACKEND_CHECKING;
+        case BackendCondition::drained:
+            return control::BACKEND_DRAINED;
+        case BackendCondition::zero_weight:
+            return control::BACKEND_ZERO;
+        case BackendCondition::disabled:
+            return control::BACKEND_DISABLED;
+        case BackendCondition::standby:
+            return control::BACKEND_STANDBY;
+        case BackendCondition::up:
+            break;
+    }
+    return control::BACKEND_UP;
+}
+
 std::string reason_of(const BackendView& view) {
     switch (view.condition) {
         case BackendCondition::unresolved:
             return view.reason;
         case BackendCondition::unknown:
             return "its MAC address is being asked for";
+        case BackendCondition::down:
+            return view.reason.empty() ? "its checks fail" : view.reason;
+        case BackendCondition::checking:
+            return "its first check has not ended yet";
         case BackendCondition::zero_weight:
             return "weight 0: its sessions stay, new flows go elsewhere";
         case BackendCondition::standby:
             return "a backup: stands by while others serve";
         case BackendCondition::up:
             if (view.backend->backup) return "a backup: serves because no other backend can";
-            break;
+            return lighter(view);
         case BackendCondition::disabled:
         case BackendCondition::drained:
             break;
@@ -102,19 +130,19 @@ std::string reason_of(const BackendView& view) {
     return {};
 }
 
-Readiness readiness(const Daemon& daemon, const model::ServiceConfig& service) {
-    Readiness ready;
+Serving serving(const State& state, const model::ServiceConfig& service) {
+    Serving found;
     std::uint32_t backups = 0;
     for (const auto& backend : service.backends) {
-        const BackendView view = daemon.state().view(service, backend);
-        ready.serving += view.takes_flows();
+        const BackendView view = state.view(service, backend);
+        found.serving += view.takes_flows();
         backups += view.takes_flows() && backend.backup;
-        ready.standby += view.condition == BackendCondition::standby;
+        found.standby += view.condition == BackendCondition::standby;
     }
-    ready.on_backups = backups > 0 && backups == ready.serving &&
+    found.on_backups = backups > 0 && backups == found.serving &&
                        std::any_of(service.backends.begin(), service.backends.end(),
                                    [](const auto& backend) { return !backend.backup; });
-    return ready;
+    return found;
 }
 
 Views::Views(const Daemon& daemon) : daemon_(daemon), slots_(daemon.dataplane().tables()) {
@@ -171,9 +199,7 @@ control::Service Views::service(const model::ServiceConfig& service) const {
     message.set_ports(service.ports.to_string());
     message.set_protocol(to_message(service.protocol));
     message.set_backends(static_cast<std::uint32_t>(service.backends.size()));
-    const Readiness ready = readiness(daemon_, service);
-    message.set_backends_up(ready.serving + ready.standby);
-    message.set_on_backups(ready.on_backups);
+    fill_readiness(message, daemon_.state(), service);
     fill_forwarding(message, service);
     message.set_ring_size(service.ring_size);
     message.set_affinity(service.affinity == model::Affinity::source ? "source" : "flow");
@@ -211,6 +237,7 @@ control::Backend Views::backend(const model::ServiceConfig& service,
     message.set_port(backend.port);
     message.set_state(to_message(view.condition));
     message.set_reason(reason_of(view));
+    message.set_health(name_of(view.health));
     message.set_weight(view.weight);
     message.set_file_weight(backend.weight);
     if (view.word) fill(*message.mutable_word(), *view.word);

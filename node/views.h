@@ -52,13 +52,15 @@ private:
 // nothing to explain, or when he has said so himself.
 std::string reason_of(const BackendView& view);
 
-// Who serves a service.
-struct Readiness {
+// Who serves a service, if its quorum is met.
+struct Serving {
     std::uint32_t serving = 0;  // backends that take new flows
     std::uint32_t standby = 0;  // backups that could
     bool on_backups = false;    // only backups serve, and there are others
 };
-Readiness readiness(const Daemon& daemon, const model::ServiceConfig& service);
+Serving serving(const State& state, const model::ServiceConfig& service);
+
+control::BackendState to_message(BackendCondition condition);
 
 // Which backend an operator means by "service/backend", or by "backend" alone.
 struct BackendSearch {

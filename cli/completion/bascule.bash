@@ -22,7 +22,7 @@ _bascule() {
                 ;;
             --timeout | --service | --backend | --source | --state | --limit | --bpffs | -w | --write | --reason | \
                 --client | --vip | --port | --protocol | --sample | --snap | --count | --for | --flags | \
-                --in | --size | --vlan) ((i++)) ;;
+                --in | --size | --vlan | --since | --subject) ((i++)) ;;
             -*) ;;
             *) if [[ -z $command ]]; then command=${words[i]}; elif [[ -z $object ]]; then object=${words[i]}; fi ;;
         esac
@@ -31,7 +31,7 @@ _bascule() {
     local names=""
     case $prev in
         --runtime-dir | --bpffs) _filedir -d && return ;;
-        --timeout | --limit | --source) return ;;
+        --timeout | --limit | --source | --since) return ;;
         --client | --vip | --port | --sample | --snap | --count | --for | --size | --vlan) return ;;
         -w | --write) _filedir && return ;;
         --reason) names=$(_bascule_ask name show drops --all) ;;
@@ -41,8 +41,9 @@ _bascule() {
         --state) names="embryonic adopted closing established" ;;
         --service) names=$(_bascule_ask name show services) ;;
         --backend) names=$(_bascule_ask id show backends) ;;
+        --subject) names="$(_bascule_ask name show services) $(_bascule_ask id show backends)" ;;
     esac
-    if [[ -n $names || $prev == --service || $prev == --backend ]]; then
+    if [[ -n $names || $prev == --service || $prev == --backend || $prev == --subject ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")
         return
     fi
@@ -52,6 +53,8 @@ _bascule() {
         case "$command $object" in
             "status " | "show drops") names+=" --all" ;;
             "show backends") names+=" --service --detail" ;;
+            "show health") names+=" --history" ;;
+            "events ") names+=" --follow --since --limit --subject" ;;
             drain*) names+=" --wait" ;;
             "show sessions") names+=" --service --backend --source --state --limit" ;;
             weight*) names+=" --reset" ;;
@@ -63,8 +66,9 @@ _bascule() {
         esac
     else
         case "$command $object" in
-            " ") names="capture check detach disable drain enable reload show status trace version weight" ;;
-            "show ") names="services backends sessions drops" ;;
+            " ") names="capture check detach disable drain enable events reload show status trace version weight" ;;
+            "show ") names="services backends health sessions drops" ;;
+            "show health") names="$(_bascule_ask name show services) $(_bascule_ask id show backends)" ;;
             "drain " | "disable " | "enable " | "weight ") names=$(_bascule_ask id show backends) ;;
             "check ") _filedir toml && return ;;
         esac

@@ -14,7 +14,7 @@ TEST_F(Command, ServicesShowPortsModesAndWhatIsOutOfTheOrdinary) {
     EXPECT_TRUE(has(text, "10.9.0.100:80/tcp")) << text;
     EXPECT_TRUE(has(text, "[2001:db8:1234:5678:9abc:def0:1234:5678]:8000-8099/tcp"));
     EXPECT_TRUE(has(text,
-                    "a-service-with-a-long-name: on_empty reset, mss_clamp 1400, "
+                    "a-service-with-a-long-name: quorum 2, on_empty reset, mss_clamp 1400, "
                     "gue_port 6080\n"))
         << text;
     EXPECT_FALSE(has(text, "web: "));

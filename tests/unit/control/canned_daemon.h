@@ -6,6 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <string>
 
+#include "canned_health.h"
 #include "control/framing.h"
 
 namespace bascule::control {
@@ -158,6 +159,15 @@ inline void fill_backends(Backends& backends) {
     Backend& standby = *backends.add_backends() = canned_tunnelled("spare", BACKEND_STANDBY, true);
     standby.set_reason("a backup: serves when no other backend of tunnel takes flows");
     standby.set_ring_slots(0);
+    Backend& down = *backends.add_backends() = canned_backend("health", 4, 1);
+    down.set_state(BACKEND_DOWN);
+    down.set_health("down");
+    down.set_reason(bounced);
+    down.set_ring_slots(0);
+    Backend& checking = *backends.add_backends() = canned_backend("health", 5, 0);
+    checking.set_state(BACKEND_CHECKING);
+    checking.set_health("checking");
+    checking.set_reason("its first check has not ended yet");
 }
 
 inline void fill_services(Services& services) {
@@ -171,6 +181,10 @@ inline void fill_services(Services& services) {
         service.set_backends(4);
         service.set_backends_up(i == 0 ? 4 : i == 1 ? 0 : 3);
         service.set_sessions(i == 1 ? 0 : 1'234'567);
+        service.set_check(i == 1 ? "none" : "http");
+        service.set_quorum(i == 2 ? 2 : 1);
+        service.set_able(i == 2 ? 1 : 4);
+        service.set_below_quorum(i == 2);
         service.set_mode(i == 2 ? "gue" : "l2");
         if (i == 2) service.set_gue_port(6080);
         service.set_ring_size(65537);
@@ -223,6 +237,18 @@ inline void fill_drain(Response& response, const std::string& backend) {
     }
 }
 
+// "down" fails its checks, "new" has none yet.
+inline void fill_enable(BackendChanged& change, const std::string& backend) {
+    *change.mutable_backend() = canned_backend("web", 2, 1);
+    if (backend == "down") {
+        change.mutable_backend()->set_state(BACKEND_DOWN);
+        change.mutable_backend()->set_reason("connection refused by 10.9.0.22 (RST)");
+    } else if (backend == "new") {
+        change.mutable_backend()->set_state(BACKEND_CHECKING);
+        change.mutable_backend()->set_reason("its first check has not ended yet");
+    }
+}
+
 inline Response canned_response(const Request& request, bool degraded) {
     Response response;
     switch (request.ask_case()) {
@@ -252,6 +278,12 @@ inline Response canned_response(const Request& request, bool degraded) {
         case Request::kShowDrops:
             fill_drops(*response.mutable_drops());
             break;
+        case Request::kShowHealth:
+            fill_health(*response.mutable_health(), request.show_health());
+            break;
+        case Request::kEvents:
+            fill_events(*response.mutable_events());
+            break;
         case Request::kDrain:
             fill_drain(response, request.drain().backend());
             break;
@@ -260,7 +292,7 @@ inline Response canned_response(const Request& request, bool degraded) {
             response.mutable_backend_changed()->set_changed(true);
             break;
         case Request::kEnable:
-            *response.mutable_backend_changed()->mutable_backend() = canned_backend("web", 2, 1);
+            fill_enable(*response.mutable_backend_changed(), request.enable().backend());
             break;
         case Request::kSetWeight: {
             auto& backend = *response.mutable_backend_changed()->mutable_backend();

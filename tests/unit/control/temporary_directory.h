@@ -11,8 +11,9 @@ namespace bascule {
 
 class TemporaryDirectory {
 public:
-    TemporaryDirectory() {
-        std::string name = "/tmp/bascule-test-XXXXXX";
+    // What is written often goes below a tmpfs: a disk makes each write last.
+    explicit TemporaryDirectory(const std::string& below = "/tmp") {
+        std::string name = below + "/bascule-test-XXXXXX";
         if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp " + name);
         path_ = name;
     }

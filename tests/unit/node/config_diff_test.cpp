@@ -52,6 +52,37 @@ TEST(ConfigDiff, Services) {
     EXPECT_EQ(describe_changes(other, base()), Lines{"service tls removed"});
 }
 
+TEST(ConfigDiff, Checks) {
+    const auto changed = [](auto change) {
+        auto from = base();
+        from.services[0].health.type = model::ProbeType::http;
+        auto to = from;
+        change(to.services[0]);
+        return describe_changes(from, to);
+    };
+    EXPECT_EQ(changed([](auto& s) { s.health.type = model::ProbeType::none; }),
+              Lines{"checks of service web: http -> none"});
+    EXPECT_EQ(changed([](auto& s) { s.health.path = "/up"; }),
+              Lines{"checks of service web changed"});
+    EXPECT_EQ(changed([](auto& s) { s.health.origin.line = 7; }), Lines{});
+    EXPECT_EQ(changed([](auto& s) { s.quorum = 2; }), Lines{"quorum of service web: 1 -> 2"});
+    EXPECT_EQ(changed([](auto& s) { s.give_up_vip = true; }),
+              Lines{"service web now gives up its VIP below its quorum"});
+    EXPECT_EQ(changed([](auto& s) { s.backends[1].check_port = 9; }),
+              Lines{"what is checked of web/web2 changed"});
+}
+
+TEST(ConfigDiff, HookAndProbeNetworks) {
+    auto other = base();
+    other.hook.program.command = {"/bin/tell"};
+    other.node.probe_network_v4 = Address::v4({241, 0, 0, 0});
+    EXPECT_EQ(describe_changes(base(), other),
+              (Lines{"probe_network_v4: 240.64.0.0 -> 241.0.0.0", "hook: none -> /bin/tell"}));
+    auto later = other;
+    later.hook.program.user = "root";
+    EXPECT_EQ(describe_changes(other, later), Lines{"hook changed"});
+}
+
 TEST(ConfigDiff, EachSettingOfAService) {
     const auto changed = [](auto change) {
         auto other = base();

@@ -149,5 +149,14 @@ TEST_F(ConfigFiles, TextThatMovesFromOneFileToTheNextIsAnotherHash) {
     EXPECT_NE(load().hash, before);
 }
 
+TEST_F(ConfigFiles, WhatOnlyTheDiskCanTellRefusesItToo) {
+    write("bascule.toml", head_text() + service_text("web", 443) +
+                              "[service.health]\ntype = \"https\"\nca = \"/no/such.pem\"\n" +
+                              backend_text("web1", "10.9.0.21"));
+    const auto loaded = load();
+    EXPECT_FALSE(loaded.parsed.config);
+    EXPECT_EQ(errors(loaded), main_ + ":14:6: ca: /no/such.pem: No such file or directory\n");
+}
+
 }  // namespace
 }  // namespace bascule::node

@@ -126,9 +126,12 @@ void Lab::SetUp() {
         address.sll_ifindex = static_cast<int>(::if_nametoindex("peer0"));
         ASSERT_EQ(::bind(wire_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     });
-    // The kernel adds it some time after both ends are up; every snapshot is to have it.
-    ASSERT_TRUE(
-        eventually([] { return !shell("ip -6 -o addr show dev eth0 scope link").output.empty(); }));
+    // The kernel adds it some time after both ends are up, and then asks whether it is free; every
+    // snapshot is to have it, and alike.
+    ASSERT_TRUE(eventually([] {
+        const std::string all = shell("ip -6 -o addr show dev eth0 scope link").output;
+        return !all.empty() && all.find("tentative") == std::string::npos;
+    }));
 }
 
 void Lab::TearDown() {

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/event_log.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace bascule::node {
+
+namespace {
+
+using Kind = Event::Kind;
+
+spdlog::level::level_enum level_of(Kind kind) {
+    switch (kind) {
+        case Kind::backend_down:
+        case Kind::backend_held:
+        case Kind::service_down:
+        case Kind::vip_given_up:
+            return spdlog::level::warn;
+        case Kind::reload_refused:
+            return spdlog::level::err;
+        default:
+            return spdlog::level::info;
+    }
+}
+
+}  // namespace
+
+const char* name_of(Kind kind) {
+    switch (kind) {
+        case Kind::backend_up:
+            return "backend_up";
+        case Kind::backend_down:
+            return "backend_down";
+        case Kind::backend_held:
+            return "backend_held";
+        case Kind::service_up:
+            return "service_up";
+        case Kind::service_down:
+            return "service_down";
+        case Kind::vip_given_up:
+            return "vip_given_up";
+        case Kind::vip_taken_back:
+            return "vip_taken_back";
+        case Kind::operator_word:
+            return "operator_word";
+        case Kind::reload:
+            return "reload";
+        case Kind::reload_refused:
+            return "reload_refused";
+        case Kind::started:
+            break;
+    }
+    return "started";
+}
+
+std::string in_words(const Event& event) {
+    const auto say = [&](const char* format) {
+        return fmt::format(fmt::runtime(format), event.subject, event.text);
+    };
+    switch (event.kind) {
+        case Kind::backend_up:
+            return say("backend {} is up {}");
+        case Kind::backend_down:
+            return say("backend {} is down: {}");
+        case Kind::backend_held:
+            return say("backend {} stays down: {}");
+        case Kind::service_up:
+            return say("service {} takes new flows: {}");
+        case Kind::service_down:
+            return say("service {} takes no new flows: {}");
+        case Kind::vip_given_up:
+            return say("VIP {} is given up: {}");
+        case Kind::vip_taken_back:
+            return say("VIP {} is taken: {}");
+        case Kind::operator_word:
+            return say("backend {}, by the operator: {}");
+        case Kind::reload:
+        case Kind::reload_refused:
+            return say("reload{}: {}");
+        case Kind::started:
+            break;
+    }
+    return event.text;
+}
+
+void EventLog::add(Kind kind, std::string subject, std::string text) {
+    Event event{++last_serial_, std::chrono::system_clock::now(), kind, std::move(subject),
+                std::move(text)};
+    spdlog::log(level_of(kind), "{}", in_words(event));
+    events_.push_back(event);
+    if (events_.size() > most) events_.pop_front();
+    if (listener_) listener_(event);
+}
+
+std::vector<Event> EventLog::since(std::uint64_t after, std::size_t limit) const {
+    const auto first = std::upper_bound(
+        events_.begin(), events_.end(), after,
+        [](std::uint64_t serial, const Event& event) { return serial < event.serial; });
+    const auto count =
+        std::min<std::size_t>(limit, static_cast<std::size_t>(events_.end() - first));
+    return {first, first + static_cast<std::ptrdiff_t>(count)};
+}
+
+std::uint64_t EventLog::first_kept() const {
+    return events_.empty() ? last_serial_ + 1 : events_.front().serial;
+}
+
+}  // namespace bascule::node

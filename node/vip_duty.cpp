@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/vip_duty.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "node/readiness.h"
+
+namespace bascule::node {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Between two attempts at what the kernel or another host refuses.
+constexpr auto retry_time = 5s;
+
+}  // namespace
+
+VipDuty::VipDuty(asio::io_context& io, VipKeeper& keeper, const State& state, EventLog& events)
+    : io_(io), keeper_(keeper), state_(state), events_(events), again_(io, [this] {
+          give_up();
+          take_back();
+      }) {}
+
+std::vector<model::VipConfig> VipDuty::wanted(const model::Config& config) const {
+    std::vector<model::VipConfig> vips;
+    std::copy_if(config.vips.begin(), config.vips.end(), std::back_inserter(vips),
+                 [&](const auto& vip) { return state_.wants_vip(vip.address, config); });
+    return vips;
+}
+
+std::vector<model::VipConfig> VipDuty::missing(const model::Config& config) const {
+    auto vips = wanted(config);
+    std::erase_if(vips, [&](const auto& vip) {
+        const auto known = keeper_.status().find(vip.address);
+        return known != keeper_.status().end() && known->second.interface == vip.interface;
+    });
+    return vips;
+}
+
+Result<void> VipDuty::release_others(const model::Config& config) {
+    const auto keep = wanted(config);
+    const auto known = keeper_.status();
+    Result<void> outcome;
+    for (const auto& [address, status] : known) {
+        const model::VipConfig vip{address, status.interface};
+        if (std::find(keep.begin(), keep.end(), vip) != keep.end()) continue;
+        if (auto released = keeper_.release(address); !released && outcome)
+            outcome = std::move(released);
+    }
+    return outcome;
+}
+
+Result<void> VipDuty::hold(const model::Config& config) {
+    for (const auto& vip : missing(config))
+        if (auto held = keeper_.hold(vip); !held) return held;
+    return {};
+}
+
+void VipDuty::keep(const model::Config& config) {
+    for (const auto& vip : missing(config))
+        keeper_.keep(vip);
+}
+
+// ---- while it runs ----
+
+void VipDuty::give_up() {
+    if (stopped_) return;
+    if (auto released = release_others(state_.config()); !released) {
+        spdlog::error("{}; trying again", released.error().text());
+        again_.within(retry_time);
+    }
+    note_given_up();
+}
+
+void VipDuty::take_back() {
+    if (stopped_) return;
+    note_taken();
+    if (retaking_ || missing(state_.config()).empty()) return;
+    retaking_ = true;
+    asio::co_spawn(io_, retake(), asio::detached);
+}
+
+// Another host may have taken it meanwhile: that is what it was given up for.
+asio::awaitable<void> VipDuty::retake() {
+    const auto asked = missing(state_.config());
+    auto free = co_await keeper_.check_free(asked);
+    retaking_ = false;
+    if (stopped_) co_return;
+    if (!free) {
+        if (free.error().text() != problem_) spdlog::error("{}; trying again", free.error().text());
+        problem_ = free.error().text();
+        again_.within(retry_time);
+        co_return;
+    }
+    problem_.clear();
+    for (const auto& vip : missing(state_.config()))
+        if (std::find(asked.begin(), asked.end(), vip) != asked.end())
+            keeper_.keep(vip);
+        else
+            again_.within(0s);
+    note_taken();
+}
+
+void VipDuty::note_given_up() {
+    const auto& vips = state_.config().vips;
+    std::erase_if(given_up_, [&](const Address& address) {
+        return std::none_of(vips.begin(), vips.end(),
+                            [&](const auto& vip) { return vip.address == address; });
+    });
+    for (const auto& vip : vips) {
+        if (state_.wants_vip(vip.address) || keeper_.status().contains(vip.address)) continue;
+        if (given_up_.insert(vip.address).second)
+            events_.add(Event::Kind::vip_given_up, vip.address.to_string(), why(vip.address));
+    }
+}
+
+void VipDuty::note_taken() {
+    for (auto vip = given_up_.begin(); vip != given_up_.end();) {
+        const auto known = keeper_.status().find(*vip);
+        if (known == keeper_.status().end() || !known->second.held) {
+            ++vip;
+            continue;
+        }
+        events_.add(Event::Kind::vip_taken_back, vip->to_string(), why(*vip));
+        vip = given_up_.erase(vip);
+    }
+}
+
+// As its services stand that give it up.
+std::string VipDuty::why(const Address& vip) const {
+    std::string text;
+    for (const auto& service : state_.config().services) {
+        if (service.vip != vip || !service.give_up_vip) continue;
+        const ServiceView view = state_.view(service);
+        if (!text.empty()) text += "; ";
+        text += fmt::format("service {}: {}", service.name, in_words(service, view));
+    }
+    return text.empty() ? "no service gives it up any more" : text;
+}
+
+void VipDuty::stop() {
+    stopped_ = true;
+    again_.cancel();
+}
+
+}  // namespace bascule::node

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which VIPs this node should have, and the steps there: those of the configuration, but those of
+// services that give theirs up below their quorum.
+//
+// An address goes before its tables, and comes after them; that order is the caller's. Thread:
+// control.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "node/event_log.h"
+#include "node/soon.h"
+#include "node/state.h"
+#include "node/vip_keeper.h"
+
+namespace bascule::node {
+
+class VipDuty {
+public:
+    VipDuty(boost::asio::io_context& io, VipKeeper& keeper, const State& state, EventLog& events);
+
+    // Of this configuration: all that this node should have, and those of them it has yet to take.
+    std::vector<model::VipConfig> wanted(const model::Config& config) const;
+    std::vector<model::VipConfig> missing(const model::Config& config) const;
+
+    // Lets go of all that it has and should not have with this configuration. Tries all; fails with
+    // the first that the kernel keeps.
+    Result<void> release_others(const model::Config& config);
+    // Takes what is missing. Fails at the first that cannot be had.
+    Result<void> hold(const model::Config& config);
+    // As hold(); what fails is logged, and tried again.
+    void keep(const model::Config& config);
+
+    // As the configuration stands in State, while nobody waits for an outcome: gives up what health
+    // takes away, and takes it back, once the network has been asked whether it is free. What fails
+    // is tried again.
+    void give_up();
+    void take_back();
+
+    // Of the configuration in State, and not had for health's sake.
+    const std::set<Address>& given_up() const { return given_up_; }
+    // Nothing is taken any more.
+    void stop();
+
+private:
+    boost::asio::awaitable<void> retake();
+    void note_given_up();
+    void note_taken();
+    std::string why(const Address& vip) const;
+
+    boost::asio::io_context& io_;
+    VipKeeper& keeper_;
+    const State& state_;
+    EventLog& events_;
+    Soon again_;
+    std::set<Address> given_up_;
+    std::string problem_;  // of taking back, as last logged
+    bool retaking_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace bascule::node

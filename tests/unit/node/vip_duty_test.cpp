@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// VIPs that follow the health of their services, on real interfaces.
+#include "node/vip_duty.h"
+
+#include "tests/unit/control/temporary_directory.h"
+#include "tests/unit/node/config_text.h"
+#include "tests/unit/node/netns.h"
+
+namespace bascule::node {
+namespace {
+
+using testing::backend_text;
+using testing::config_of;
+using testing::head_text;
+using testing::ip;
+using testing::service_text;
+
+using Kind = Event::Kind;
+
+model::Config config(const std::string& keys = "give_up_vip = true\n") {
+    return config_of(head_text() +
+                     service_text("web", 80, keys + "[service.health]\ntype = \"tcp\"\n") +
+                     backend_text("web1", "10.9.0.2"));
+}
+
+class VipDutyTest : public testing::Namespaces {
+protected:
+    void SetUp() override {
+        Namespaces::SetUp();
+        if (IsSkipped() || HasFatalFailure()) return;
+        auto opened = VipKeeper::open(io_);
+        ASSERT_TRUE(opened) << opened.error().text();
+        keeper_ = std::move(*opened);
+        duty_ = std::make_unique<VipDuty>(io_, *keeper_, state_, events_);
+        NeighbourState neighbour;
+        neighbour.address = ip("10.9.0.2");
+        neighbour.next_hop = model::NextHop{Mac::from_word(7), 3, 0, Mac::from_word(9), 1500};
+        state_.set_neighbour(neighbour);
+    }
+    void TearDown() override {
+        duty_.reset();
+        keeper_.reset();
+        Namespaces::TearDown();
+    }
+    void say(health::Health health) {
+        const auto& backend = state_.config().services.at(0).backends.at(0);
+        state_.set_health({"web", "web1"}, key_of(backend), {health, 100, {}});
+    }
+    void follow() {
+        duty_->give_up();
+        duty_->take_back();
+    }
+    static bool is_here() {
+        return output("ip addr show dev eth0").find("10.9.0.100/32") != std::string::npos;
+    }
+    std::vector<Kind> kinds() const {
+        std::vector<Kind> kinds;
+        for (const auto& event : events_.since(0, 100))
+            kinds.push_back(event.kind);
+        return kinds;
+    }
+
+    TemporaryDirectory folder_;
+    EventLog events_;
+    State state_{config(), OperatorWords::load(folder_.path()).value()};
+    std::unique_ptr<VipKeeper> keeper_;
+    std::unique_ptr<VipDuty> duty_;
+};
+
+TEST_F(VipDutyTest, AStartTakesOnlyWhatIsWanted) {
+    EXPECT_TRUE(duty_->wanted(state_.config()).empty());
+    ASSERT_TRUE(duty_->hold(state_.config()));
+    EXPECT_FALSE(is_here());
+    ASSERT_TRUE(duty_->hold(config(""))) << "one that is not given up";
+    EXPECT_TRUE(is_here());
+}
+
+TEST_F(VipDutyTest, AVipFollowsItsService) {
+    say(health::Health::up);
+    ASSERT_TRUE(duty_->hold(state_.config()));
+    EXPECT_TRUE(is_here());
+    follow();
+    EXPECT_TRUE(events_.since(0, 9).empty()) << "nothing has changed";
+    say(health::Health::down);
+    follow();
+    EXPECT_FALSE(is_here());
+    EXPECT_EQ(kinds(), std::vector{Kind::vip_given_up});
+    EXPECT_EQ(events_.since(0, 1).at(0).text, "service web: 0 of 1 backends can serve");
+    EXPECT_EQ(duty_->given_up().size(), 1);
+    follow();
+    EXPECT_EQ(kinds().size(), 1) << "told once";
+    say(health::Health::up);
+    follow();
+    EXPECT_TRUE(run_until([&] { return is_here(); }));
+    EXPECT_EQ(kinds(), (std::vector{Kind::vip_given_up, Kind::vip_taken_back}));
+    EXPECT_TRUE(duty_->given_up().empty());
+}
+
+TEST_F(VipDutyTest, AnAddressThatAnotherHostHasTakenIsLeftToIt) {
+    say(health::Health::up);
+    ASSERT_TRUE(duty_->hold(state_.config()));
+    say(health::Health::down);
+    follow();
+    there([] { run("ip addr add 10.9.0.100/24 dev eth1"); });
+    say(health::Health::up);
+    follow();
+    run_for(std::chrono::milliseconds(1500));
+    EXPECT_FALSE(is_here());
+    EXPECT_EQ(kinds(), std::vector{Kind::vip_given_up});
+    there([] { run("ip addr del 10.9.0.100/24 dev eth1"); });
+    follow();
+    EXPECT_TRUE(run_until([&] { return is_here(); }));
+}
+
+TEST_F(VipDutyTest, ASecondThoughtIsHeeded) {
+    say(health::Health::up);
+    ASSERT_TRUE(duty_->hold(state_.config()));
+    say(health::Health::down);
+    follow();
+    say(health::Health::up);
+    follow();
+    say(health::Health::down);
+    follow();
+    run_for(std::chrono::milliseconds(1500));
+    EXPECT_FALSE(is_here()) << "while the network was asked, it fell again";
+}
+
+TEST_F(VipDutyTest, OnceStoppedItTakesNothing) {
+    say(health::Health::up);
+    duty_->take_back();
+    duty_->stop();
+    run_for(std::chrono::milliseconds(1500));
+    EXPECT_FALSE(is_here());
+}
+
+TEST_F(VipDutyTest, AnEditThatAsksForTheVipGetsIt) {
+    follow();
+    ASSERT_EQ(kinds(), std::vector{Kind::vip_given_up});
+    state_.set_config(config(""));
+    ASSERT_TRUE(duty_->release_others(state_.config()));
+    ASSERT_TRUE(duty_->hold(state_.config()));
+    EXPECT_TRUE(is_here());
+    follow();
+    EXPECT_EQ(kinds(), (std::vector{Kind::vip_given_up, Kind::vip_taken_back}));
+    ASSERT_TRUE(duty_->release_others({}));
+    EXPECT_FALSE(is_here()) << "of another configuration";
+}
+
+}  // namespace
+}  // namespace bascule::node
