@@ -241,7 +241,8 @@ class Client:
             reason = f"idle: {reason}"
             self.begun += 1
             self.ready.remove(connection)
-        self.tally.failure(reason, f"{connection.name}, served by {connection.backend}: {error}")
+        self.tally.failure(reason, f"{connection.name}, served by {connection.backend}: {error}",
+                           connection.backend, connection.began if connection.asked else None)
         self._close(connection)
         self.resting.append((time.monotonic() + RETRY_PAUSE, connection))
 

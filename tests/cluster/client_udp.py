@@ -141,7 +141,8 @@ class Client:
             self.ready.append(flow)
 
     def _fail(self, flow, reason):
-        self.tally.failure(reason, f"{flow.name}, served by {flow.backend}: {reason}")
+        self.tally.failure(reason, f"{flow.name}, served by {flow.backend}: {reason}",
+                           flow.backend, flow.began)
         self._next(flow)
 
     def _close(self, flow):

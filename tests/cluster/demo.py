@@ -5,11 +5,13 @@
 Every number on the screen is measured in this run: requests and latencies by the load client,
 states by `bascule show backends`, frames by the switch's port and by tcpdump on it. The screen is
 redrawn on a terminal; otherwise a line is printed from time to time. Status: 0 only if no request
-failed, no connection changed its server, no reply passed the node and the restart adopted.
+failed but those that a dying server had to answer before its checks took it out, no connection
+changed its server, no reply passed the node and the restart adopted.
 """
 
 import argparse
 import os
+import signal
 import socket
 import sys
 import time
@@ -32,7 +34,11 @@ VIP_BYTES = socket.inet_aton(VIP4)
 
 BOLD, DIM, RED, GREEN, YELLOW, BLUE, CYAN = "1", "2", "31", "32", "33", "34", "36"
 STATE_COLOURS = {"up": GREEN, "drained": YELLOW, "zero": YELLOW, "not in the file": DIM,
-                 "unresolved": RED, "down": RED}
+                 "checking": YELLOW, "unresolved": RED, "down": RED}
+CHECKS = {"health.type": "http", "health.interval": "500ms", "health.fast_interval": "100ms"}
+# A request that failed began at most so long after the server was out of the ring: its connection
+# was made before.
+LATE_FAILURE = 0.2
 
 PICTURE = """\
       clients                         load balancer                         real servers
@@ -109,23 +115,25 @@ class Demo:
         self.names = [backend.name for backend in lab.backends]
         self.rates = Rates()
         self.states, self.xdp = {}, ""
-        self.step_number, self.step_count = 0, 7
+        self.step_number, self.step_count = 0, 9
         self.title, self.story = "", ""
         self.began = time.monotonic()
         self.requests_seen = self.replies_seen = 0  # frames, in the capture
         self.next_line = 0.0
         self.load = self.capture = None
         self.adopted = False  # by the daemon that was started again
+        self.died = self.left_ring = 0.0  # Unix times, of the server that is killed
 
     # ---- the play ----
 
     def play(self):
-        self.node.write_config(self.node.standard_config(v6=False))
+        self.node.write_config(self.config())
         self.node.start()
         mode = self.node.status()["interfaces"][0]["mode"]
         self.xdp = f"XDP {mode}"
-        # Openings of connections show that the capture sees; replies there must be none.
-        wanted = f"tcp port {HTTP_PORT} and (src host {VIP4} or " \
+        # Openings of connections show that the capture sees; replies there must be none. The
+        # node's own checks go to the VIP, too, and are answered.
+        wanted = f"tcp port {HTTP_PORT} and not host {self.node.v4[0]} and (src host {VIP4} or " \
                  f"(dst host {VIP4} and tcp[tcpflags] & tcp-syn != 0))"
         self.capture = Capture(self.lab, self.node.name, wanted)
         self.load = load.http(self.lab.client, connections=CONNECTIONS, rate=RATE,
@@ -134,12 +142,18 @@ class Demo:
             print("\n".join(self.picture()) + "\n")
         self.traffic_flows()
         self.drain_and_enable("web3")
+        self.server_dies("web7")
         self.kill_and_restart()
         self.take_away_and_bring_back("web5")
         result = self.load.stop()
         self.capture.stop()
         self.look()
         return result
+
+    def config(self):
+        config = self.node.standard_config(v6=False)
+        config.service("web").options.update(CHECKS)
+        return config
 
     def traffic_flows(self):
         self.step("Traffic flows", f"{CONNECTIONS} connections at a time to {VIP4}:{HTTP_PORT}; "
@@ -155,6 +169,36 @@ class Demo:
                   "again.")
         self.node.must_cli("enable", name)
         self.show(8)
+
+    def server_dies(self, name):
+        """Nobody tells the node: its checks, which go to the VIP as clients do, find out."""
+        server, event = self.lab.backend(name), None
+        serial = self.node.ask("events")["last_serial"]
+        self.died = time.time()
+        os.killpg(server.nginx.pid, signal.SIGKILL)  # its workers, too
+        server.nginx.wait()
+        deadline = time.monotonic() + 10
+        while event is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+            event = next((each for each in self.node.events(serial)
+                          if each["kind"] == "backend_down"), None)
+        if event is None:
+            raise LabError(f"{name} was killed, and no check has found it within 10 s")
+        self.left_ring = event["time"]
+        self.step(f"kill -9 nginx on {name}", f"Found by its checks and out of the ring after "
+                  f"{milliseconds((self.left_ring - self.died) * 1000)}: {event['text']}.")
+        self.show(8)
+        server.start_nginx()
+        self.step(f"{name} comes back", "Its server is started, and nobody tells the node that, "
+                  "either: two good checks bring it back.")
+        self.show(8)
+
+    def dying(self, result):
+        """The failed requests that the killed server had to answer, and all others."""
+        began = [at for at, _, _ in result["failures"]]
+        # One that was under way when it died began up to a round trip before.
+        of_dying = [at for at in began if self.died - 1 <= at <= self.left_ring + LATE_FAILURE]
+        return len(of_dying), result["failed"] - len(of_dying)
 
     def kill_and_restart(self):
         self.step("kill -9 basculed", "The daemon is dead; program, tables and sessions are pinned "
@@ -185,7 +229,7 @@ class Demo:
                   f"reload`, `bascule enable {name}`.")
         self.lab.backend(name).start_nginx()
         self.lab.backend(name).wait_listening()
-        self.node.reload(self.node.standard_config(v6=False))
+        self.node.reload(self.config())
         self.node.must_cli("enable", name)
         self.show(10)
 
@@ -293,12 +337,15 @@ class Demo:
         """The last words; True when all is well."""
         paint, latency = self.screen.paint, result["latency_ms"]
         frames = self.lab.node.counters()["to_host"]
-        good = not result["failed"] and not self.replies_seen and not result["changed"] \
+        of_dying, others = self.dying(result)
+        took = milliseconds((self.left_ring - self.died) * 1000)
+        good = not others and not self.replies_seen and not result["changed"] \
             and self.requests_seen > 0 and self.adopted
         lines = [
             "", paint("What the clients felt", BOLD),
             f"  requests sent                {number(result['sent']):>12}",
-            f"  failed                       {result['failed']:>12}",
+            f"  failed                       {result['failed']:>12}   {of_dying} of them were "
+            f"the killed server's, in its last {took}",
             f"  latency                      p50 {milliseconds(latency['p50'])}, p99 "
             f"{milliseconds(latency['p99'])}, max {milliseconds(latency['max'])}",
             f"  longest time without answer  {milliseconds(result['longest_silence_ms']):>12}",
@@ -313,8 +360,10 @@ class Demo:
             f"  replies                      {self.replies_seen:>12}   the servers answer the "
             "clients directly", ""]
         lines += [f"  {reason}: {count}" for reason, count in result["reasons"].items()]
-        lines += [f"  {example}" for example in result["examples"]]
-        lines.append(paint("All is well: no request failed.", BOLD, GREEN) if good else
+        if not good:
+            lines += [f"  {example}" for example in result["examples"]]
+        lines.append(paint("All is well: no request failed but those of the server that died.",
+                           BOLD, GREEN) if good else
                      paint("NOT well: see above.", BOLD, RED))
         print("\n".join(lines), flush=True)
         return good

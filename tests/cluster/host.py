@@ -138,11 +138,12 @@ class Serving:
         self.udp = None
         self._expected = {}  # kind of server → the places where it will listen
 
-    def start_nginx(self, servers=None):
-        """`servers`: name → port; without it one, named like the host."""
+    def start_nginx(self, servers=None, **options):
+        """`servers`: name → port; without it one, named like the host. `options`: servers.py."""
         servers = servers or {self.name: HTTP_PORT}
         config = self.directory / "nginx.conf"
-        config.write_text(web_servers.nginx_config(servers, self.directory, [VIP4, VIP6]))
+        config.write_text(web_servers.nginx_config(servers, self.directory, [VIP4, VIP6],
+                                                   **options))
         (self.directory / "large").write_bytes(web_servers.LARGE_PAGE)
         self.nginx = self.spawn(
             ["nginx", "-c", config, "-p", self.directory, "-e", self.directory / "nginx.log",

@@ -65,6 +65,7 @@ class Config:
     services: list
     log_level: str = "info"
     defaults: dict = field(default_factory=dict)
+    hook: dict = field(default_factory=dict)
 
     def service(self, name):
         return next(entry for entry in self.services if entry.name == name)
@@ -76,6 +77,8 @@ class Config:
         lines = ["[node]", *pairs(self.node), "", "[log]", *pairs({"level": self.log_level})]
         if self.defaults:
             lines += ["", "[defaults]", *pairs(self.defaults)]
+        if self.hook:
+            lines += ["", "[hook]", *pairs(self.hook)]
         for address, interface in self.vips:
             lines += ["", "[[vip]]", *pairs({"address": address, "interface": interface})]
         for service in self.services:
@@ -261,6 +264,14 @@ class Node(Serving, Host):
         """The backends as the daemon shows them, by "service/name"."""
         shown = self.ask("show", "backends")["backends"]
         return {f"{entry['service']}/{entry['name']}": entry for entry in shown}
+
+    def health(self, *words):
+        """What the checks say, by "service/name"."""
+        shown = self.ask("show", "health", *words)["targets"]
+        return {f"{entry['service']}/{entry['backend']}": entry for entry in shown}
+
+    def events(self, after=0):
+        return self.ask("events", "--since", str(after), "--limit", "1000")["events"]
 
     def reload(self, config=None):
         if config is not None:

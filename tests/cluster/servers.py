@@ -37,7 +37,7 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
-{servers}
+{servers}{more}
 }}
 """
 
@@ -47,7 +47,7 @@ SERVER = """\
         location = /large {{
             root {directory};
         }}
-        location / {{
+{pages}        location / {{
             add_header X-Backend {name};
             add_header X-Client $remote_addr:$remote_port;
             return 200 "served by {name} for $remote_addr:$remote_port\\n{padding}\\n";
@@ -56,18 +56,23 @@ SERVER = """\
 """
 
 
-def nginx_config(servers, directory, addresses):
-    """Text of an nginx.conf for servers, name → port, that listen on the given addresses only."""
+def nginx_config(servers, directory, addresses, pages="", more=""):
+    """Text of an nginx.conf for servers, name → port, that listen on the given addresses only.
+
+    `pages`: further locations of each; `more`: further servers.
+    """
     text = ""
     for name, port in servers.items():
         listen = ""
         for address in addresses:
             place = f"[{address}]:{port} ipv6only=on" if ":" in address else f"{address}:{port}"
             listen += f"        listen {place} backlog=8192;\n"
-        text += SERVER.format(name=name, directory=directory, listen=listen, padding=BODY_PADDING)
+        text += SERVER.format(name=name, directory=directory, listen=listen, padding=BODY_PADDING,
+                              pages=pages)
     # As many as this machine's limit on open files lets it have, without asking for more.
     connections = min(16384, resource.getrlimit(resource.RLIMIT_NOFILE)[0]) - 32
-    return NGINX.format(directory=directory, servers=text, connections=connections)
+    return NGINX.format(directory=directory, servers=text, more=more,
+                        connections=connections)
 
 
 def udp_servers(servers, addresses):

@@ -17,6 +17,7 @@ from collections import Counter
 
 FIRST_PORT, LAST_PORT = 1024, 65535
 KEPT_EXAMPLES = 8
+KEPT_FAILURES = 5000
 
 
 class Sources:
@@ -55,6 +56,7 @@ class Tally:
         self.failed = 0
         self.reasons = Counter()
         self.examples = []
+        self.failures = []         # (Unix time of the request's begin, by whom served, reason)
         self.requests = Counter()  # by backend
         self.flows = Counter()     # by backend
         self.changed = 0           # flows that were answered by more than one backend
@@ -63,6 +65,7 @@ class Tally:
         self.longest_silence = 0.0
         self.open = 0
         self.started = time.monotonic()
+        self._unix_offset = time.time() - self.started
         self._latencies = array("f")
         self._shown = 0
         self._progress = progress
@@ -77,9 +80,13 @@ class Tally:
         self.longest_silence = max(self.longest_silence, now - self._last)
         self._last = now
 
-    def failure(self, reason, detail):
+    def failure(self, reason, detail, backend=None, began=None):
+        """`began`: of the request, by the monotonic clock; None: now."""
         self.failed += 1
         self.reasons[reason] += 1
+        if len(self.failures) < KEPT_FAILURES:
+            began = time.monotonic() if began is None else began
+            self.failures.append((round(began + self._unix_offset, 4), backend, reason))
         if len(self.examples) < KEPT_EXAMPLES:
             self.examples.append(f"{time.monotonic() - self.started:.3f} s: {detail}")
 
@@ -97,8 +104,10 @@ class Tally:
         line = self._picture(time.monotonic())
         line.update(final=True, latency_ms=summary(self._latencies), examples=self.examples,
                     retransmitted=self.retransmitted,
+                    failures=self.failures,
                     longest_silence_ms=round(self.longest_silence * 1000, 1),
-                    last_answer={name: round(at, 3) for name, at in self.last_answer.items()})
+                    last_answer={name: round(at, 3) for name, at in self.last_answer.items()},
+                    started_unix=round(self.started + self._unix_offset, 4))
         print(json.dumps(line), flush=True)
 
     def _picture(self, now):
