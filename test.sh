@@ -40,8 +40,9 @@ mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 
 # An interruption reaches what is running, which cleans up after itself.
-child=
+child='' beside=''
 interrupted() {
+    [[ -z $beside ]] || kill -TERM "$beside" 2>/dev/null
     [[ -z $child ]] || { kill -TERM "$child" && wait "$child"; } 2>/dev/null
     echo "test.sh: interrupted" >&2
     exit 130
@@ -49,6 +50,7 @@ interrupted() {
 trap interrupted INT TERM HUP
 
 finish() {
+    [[ -z $beside ]] || kill -TERM "$beside" 2>/dev/null
     printf '\n%s min in all\n' "$(awk "BEGIN { printf \"%.1f\", $SECONDS / 60 }")"
     printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
     ((passed > 0 && failed == 0))
@@ -67,6 +69,13 @@ step() {
     wait $child
     status=$?
     child=
+    report $status $began
+    return $status
+}
+
+# report STATUS BEGAN: of the step whose log it is.
+report() {
+    local status=$1 began=$2
     if [[ $status -eq 0 ]]; then
         printf 'ok      %4d s   %s\n' $((SECONDS - began)) "$(tail -n 1 "$log" | cut -c 1-100)"
     else
@@ -74,7 +83,25 @@ step() {
         printf 'FAILED  %4d s   %s:\n' $((SECONDS - began)) "$log"
         tail -n 150 "$log" | sed 's/^/    /'
     fi
-    return $status
+}
+
+# What needs the compiler's time and nothing else runs beside the tests, which wait a lot.
+begin_beside() {
+    local name=$1 limit=$2
+    shift 2
+    beside_name=$name beside_limit=$limit beside_began=$SECONDS
+    timeout --kill-after=30 "$limit" nice -n 19 "$@" >"$logs/$name.log" 2>&1 &
+    beside=$!
+}
+end_beside() {
+    local status limit=$beside_limit
+    printf '%-34s' "$beside_name"
+    wait "$beside"
+    status=$?
+    beside=
+    log=$logs/$beside_name.log
+    report $status "$beside_began"
+    [[ $status -eq 0 ]] || failed=$((failed + 1))
 }
 
 # A check counts only when it fails.
@@ -164,12 +191,13 @@ check "licences" 60 scripts/check-licenses.sh
 check "scripts" 60 scripts/check-scripts.sh
 must "build release" 1800 scripts/build.sh release
 check "nothing left out" 60 scripts/check-built.py
-check "tidy" 900 scripts/check-tidy.py
-ctest_in release 1500
+begin_beside tidy 2400 scripts/check-tidy.py
+ctest_in release 1800
 if [[ $mode != fast ]]; then
     suite "cluster tests" 1200 tests/cluster/run.py
     fuzz
 fi
+end_beside
 if [[ $mode == long ]]; then
     check "analyzer" 3600 scripts/check-tidy.py --analyze
     suite "oldest kernel" 3000 tests/kernel/oldest.sh build/release
