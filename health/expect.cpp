@@ -3,6 +3,8 @@
 
 #include <re2/re2.h>
 
+#include <algorithm>
+
 #include "health/outcome.h"
 
 namespace bascule::health {
@@ -12,6 +14,10 @@ namespace {
 // For the program and its automaton; what does not fit is searched more slowly, or refused.
 constexpr std::int64_t most_memory = 1 << 20;
 constexpr std::size_t looks_at_every_growth = 16;
+// A text can be made so that RE2 has to do a step for each of its bytes and each instruction of the
+// expression: less than a tenth of a second of this thread. The usual page is searched whole by
+// expressions of up to a hundred instructions.
+constexpr std::size_t most_steps = 25'000'000;
 
 }  // namespace
 
@@ -35,18 +41,25 @@ Result<Expect> Expect::make(ProbeResources& resources, const model::HealthConfig
     auto expression = resources.get<Expressions>().get(options.expect_regex);
     if (!expression) return failure(expression.error());
     out.expression_ = std::move(*expression);
+    const auto size = static_cast<std::size_t>(std::max(out.expression_->ProgramSize(), 1));
+    out.most_searched_ = most_steps / size;
     return out;
 }
 
 bool Expect::met_by(std::string_view text) const {
+    // Not a text that ends there: "$" stands for the end of all of it.
     if (expression_)
-        return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *expression_);
+        return expression_->Match(re2::StringPiece(text.data(), text.size()), 0,
+                                  std::min(text.size(), most_searched_), re2::RE2::UNANCHORED,
+                                  nullptr, 0);
     return text.find(bytes_) != text.npos;
 }
 
-std::string Expect::missing() const {
-    return expression_ ? "does not match " + quoted(expression_->pattern())
-                       : "lacks " + quoted(bytes_);
+std::string Expect::missing(std::size_t size) const {
+    if (!expression_) return "lacks " + quoted(bytes_);
+    return "does not match " + quoted(expression_->pattern()) +
+           (size > most_searched_ ? " in its first " + std::to_string(most_searched_) + " bytes"
+                                  : "");
 }
 
 bool Search::met_by(std::string_view so_far) {

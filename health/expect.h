@@ -30,12 +30,14 @@ public:
 
     bool any() const { return expression_ || !bytes_.empty(); }
     bool met_by(std::string_view text) const;
-    // `lacks "ok"`, `does not match "ok|fine"`: with what has been looked at in front.
-    std::string missing() const;
+    // `lacks "ok"`, `does not match "ok|fine"`: with what has been looked at in front, of which
+    // there were so many bytes.
+    std::string missing(std::size_t size) const;
 
 private:
     std::string bytes_;
     std::shared_ptr<re2::RE2> expression_;
+    std::size_t most_searched_ = 0;  // bytes of a text that the expression is looked for in
 };
 
 // Looks for an expectation in an answer that grows: at every growth while it is short, then ever

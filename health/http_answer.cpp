@@ -178,7 +178,7 @@ void HttpAnswer::judge_error(const Code& code) {
 
 void HttpAnswer::judge_whole() {
     if (expect_.any() && !expect_.met_by(parser_->body))
-        verdict_ = failed(Failure::content, "body " + expect_.missing());
+        verdict_ = failed(Failure::content, "body " + expect_.missing(parser_->body.size()));
     else
         verdict_ = passed(parser_->status_words(""));
 }

@@ -59,7 +59,7 @@ private:
                 co_return verdict(
                     answer,
                     failed(Failure::too_big, "answer of more than " + std::to_string(most_answer) +
-                                                 " bytes " + expect_.missing()));
+                                                 " bytes " + expect_.missing(answer.size())));
             if (!step.wants()) co_return verdict(answer, closed(answer));
             if (co_await connection_.wait(Want::read) != Waited::ready)
                 co_return verdict(answer, late(answer));
@@ -86,14 +86,15 @@ private:
 
     Outcome closed(std::string_view answer) const {
         if (answer.empty()) return failed(Failure::closed, "connected, closed without an answer");
-        return failed(Failure::content, "answer " + quoted(answer) + " " + expect_.missing());
+        return failed(Failure::content,
+                      "answer " + quoted(answer) + " " + expect_.missing(answer.size()));
     }
 
     Outcome late(std::string_view answer) const {
         const std::string within = " within " + connection_.timeout();
         if (answer.empty()) return failed(Failure::timed_out, "connected, no answer" + within);
         return failed(Failure::timed_out,
-                      "answer " + quoted(answer) + " " + expect_.missing() + within);
+                      "answer " + quoted(answer) + " " + expect_.missing(answer.size()) + within);
     }
 
     std::string send_;

@@ -157,7 +157,7 @@ int TlsWire::on_security(const SSL* session, const SSL_CTX* context, int operati
                          int id, void* other, void* extra) {
     if (operation == SSL_SECOP_TMP_DH && other) {
         const int size = EVP_PKEY_get_bits(static_cast<const EVP_PKEY*>(other));
-        if (size > 100000) {
+        if (size > most_dh_bits) {
             static_cast<TlsWire*>(SSL_get_app_data(session))->refused_dh_bits_ = size;
             return 0;
         }

@@ -124,8 +124,7 @@ TlsError take_tls_error() {
 std::string certificate_words(X509_STORE_CTX* store, const std::string& name) {
     const X509* certificate = X509_STORE_CTX_get_current_cert(store);
     const int error = X509_STORE_CTX_get_error(store);
-    const std::string otherwise =
-        "certificate: " + plain(X509_verify_cert_error_string(error), 100);
+    std::string otherwise = "certificate: " + plain(X509_verify_cert_error_string(error), 100);
     if (!certificate) return otherwise;
     const std::string what = whose(store, certificate);
     switch (error) {

@@ -31,7 +31,8 @@ public:
 private:
     Outcome judge(std::string_view answer) const {
         if (!expect_.any() || expect_.met_by(answer)) return passed("answered");
-        return failed(Failure::content, "answer " + quoted(answer) + " " + expect_.missing());
+        return failed(Failure::content,
+                      "answer " + quoted(answer) + " " + expect_.missing(answer.size()));
     }
 
     Outcome silence() const {

@@ -4,7 +4,6 @@
 #include <csignal>
 
 #include "certificates.h"
-#include "health/tls.h"
 #include "hostile_server.h"
 #include "probe_bed.h"
 
@@ -354,28 +353,6 @@ TEST_F(HttpsProbe, ends_at_once_when_it_is_cancelled) {
         EXPECT_LT(bed.took, 10s);
     }
     EXPECT_TRUE(bed.run().ok());
-}
-
-TEST_F(HttpsProbe, reads_renewed_files_though_others_use_the_old_ones) {
-    boost::asio::io_context io;
-    TlsContexts contexts(io);
-    model::HealthConfig options;
-    options.type = model::ProbeType::https;
-    options.ca = ca_file;
-    const auto before = contexts.get(options);
-    ASSERT_TRUE(before);
-    EXPECT_EQ(*contexts.get(options), *before);
-    ca = make_certificate({.name = "New CA", .ca = true});
-    files.certificate("new.pem", ca);
-    std::filesystem::rename(files.path("new.pem"), ca_file);
-    const auto after = contexts.get(options);
-    ASSERT_TRUE(after);
-    EXPECT_NE(*after, *before);
-    EXPECT_EQ(*contexts.get(options), *after);
-    files.text("ca.pem", "half a cert");
-    const auto broken = contexts.get(options);
-    ASSERT_FALSE(broken);
-    EXPECT_NE(broken.error().text().find("ca \""), std::string::npos);
 }
 
 // What OpenSSL would take costs most of a second of the thread that all probes share.

@@ -215,6 +215,24 @@ TEST_F(IcmpProbe, ManyAtOnceShareASocket) {
     EXPECT_EQ(answered, all);
 }
 
+// Raw sockets get all replies to this host, also while no probe is under way.
+TEST_F(IcmpProbe, PingsOfOthersLeaveRoomForTheReply) {
+    bed_.target.health.timeout = 2s;
+    ASSERT_TRUE(bed_.run().ok());
+    const int other = ::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+    ASSERT_GE(other, 0);
+    sockaddr_in loopback{};
+    loopback.sin_family = AF_INET;
+    loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const Bytes request = encode_echo(true, some_echo());
+    for (int i = 0; i < 5000; ++i)
+        ::sendto(other, request.data(), request.size(), 0,
+                 reinterpret_cast<const sockaddr*>(&loopback), sizeof loopback);
+    ::close(other);
+    const Outcome outcome = bed_.run();
+    EXPECT_TRUE(outcome.ok()) << outcome.words;
+}
+
 TEST_F(IcmpProbe, TheEndOfEverythingMayComeFirst) {
     auto io = std::make_unique<boost::asio::io_context>();
     auto sockets = std::make_unique<IcmpSockets>(*io);
