@@ -173,7 +173,8 @@ static __always_inline int send_probe(struct xdp_md *ctx, const struct packet *p
     struct bsc_probe_flow_key key = {};
     struct bsc_probe_flow flow = {};
 
-    if (is_for_many(packet, family))
+    /* A host that forwards brings anybody's packets here. */
+    if (is_for_many(packet, family) || !has_probes(packet->be_source, family))
         return XDP_DROP;
     describe_flow(packet, &flow, family);
 

@@ -19,6 +19,12 @@ struct HealthArguments {
     bool history = false;
 };
 
+// CLI11's own words for a wrong number name its type's whole range.
+std::string is_serial(const std::string& text) {
+    const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+    return digits && text.size() < 20 ? "" : "expected the number of an event, found " + text;
+}
+
 struct EventArguments {
     bool follow = false;
     std::uint64_t since = 0;
@@ -52,7 +58,7 @@ void add_events(CLI::App& app, Options& options) {
     command->add_flag("-f,--follow", into->follow, "And what happens from now on, until Ctrl-C");
     auto* since = command->add_option("--since", into->since, "Only after the event of this number")
                       ->type_name("SERIAL")
-                      ->check(CLI::NonNegativeNumber);
+                      ->check(CLI::Validator(is_serial, ""));
     auto* limit = command
                       ->add_option("--limit", into->limit,
                                    "At most so many of the past, the newest; else 100, 10 with -f")

@@ -72,15 +72,20 @@ std::string next_of(const control::Health& health, std::int64_t now) {
 
 // How far it is from another verdict; empty when the last result agrees.
 std::string doubt_of(const control::Health& health) {
-    if (health.against() == 0) return "";
+    // Of one that is held down: its checks have said enough, and held_of() tells the rest.
+    const bool held = health.held_until_unix_milliseconds() != 0;
+    if (health.against() == 0 || (held && health.against() >= health.needed())) return "";
     return fmt::format("{} of {} {} results in a row", health.against(), health.needed(),
                        health.health() == "down" ? "good" : "bad");
 }
 
 std::string held_of(const control::Health& health) {
     if (health.held_until_unix_milliseconds() == 0) return "";
-    return fmt::format("held down until {}: it has flapped",
-                       local_time(health.held_until_unix_milliseconds()));
+    return fmt::format("held down until {}: {}it has flapped",
+                       local_time(health.held_until_unix_milliseconds()),
+                       health.needed() > 0 && health.against() >= health.needed()
+                           ? "its checks are good again, but "
+                           : "");
 }
 
 // Why, and what else the row has no room for; a line each.
@@ -144,7 +149,8 @@ std::string sheet_of(const control::Health& health, std::int64_t now, const Scre
         sheet.line("Check", "none: it counts as up as long as it can be reached");
     } else {
         std::string check = check_of(health);
-        if (!health.to().empty()) check += " to " + health.to();
+        if (!health.to().empty())
+            check += (health.type() == "exec" ? " of " : " to ") + health.to();
         check += fmt::format(", every {}, timeout {}", short_span(health.interval_milliseconds()),
                              short_span(health.timeout_milliseconds()));
         sheet.wrapped("Check", harmless(check), screen.width);

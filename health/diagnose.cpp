@@ -93,7 +93,8 @@ asio::awaitable<Outcome> diagnose(asio::io_context& io, ProbeResources& resource
     }
     if (by_port.failure == Failure::refused) {
         silent.words = "no answer for the VIP, and " + place(port) +
-                       " refuses: its host is there; is the VIP on its loopback?";
+                       " refuses: its host is there; is the VIP on its loopback, or does a server "
+                       "on the VIP alone hang?";
         co_return silent;
     }
     if (by_port.failure != Failure::timed_out) {

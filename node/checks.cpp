@@ -107,6 +107,21 @@ void Checks::follow() {
     slots_stand_ = false;
     choose_sources();
     checker_.set_targets(std::move(targets));
+    take_weights();
+}
+
+// A target that is checked at another address is watched anew, and in full: nobody would ever tell
+// State that the slow start or the program's weight of before is over.
+void Checks::take_weights() {
+    for (const Record* record : checker_.all()) {
+        Subject* subject = find(record->target.name);
+        if (subject == nullptr || record->health != Health::up ||
+            subject->weight_percent == record->weight_percent)
+            continue;
+        subject->weight_percent = record->weight_percent;
+        state_.set_health(record->target.name, key_of(backend_of(*subject)),
+                          {record->health, record->weight_percent, {}});
+    }
 }
 
 bool Checks::all_judged() const {
@@ -193,9 +208,9 @@ std::optional<dataplane::ProbeNote> Checks::note_of(const Subject& subject) cons
     const auto stands = dataplane_.tables().backends.find(*subject.slot);
     if (stands == dataplane_.tables().backends.end()) return std::nullopt;
     const dataplane::ProbeNote note = dataplane_.probe_note(*subject.slot);
-    if (note.generation != stands->second.generation ||
-        static_cast<std::int64_t>(note.nanoseconds) < subject.probed_at)
-        return std::nullopt;
+    if (static_cast<std::int64_t>(note.nanoseconds) < subject.probed_at)
+        return dataplane::ProbeNote{};  // of an earlier one: nothing of this one was seen
+    if (note.generation != stands->second.generation) return std::nullopt;
     return note;
 }
 

@@ -67,6 +67,7 @@ private:
     std::optional<dataplane::ProbeNote> note_of(const Subject& subject) const;
     void on_change(const health::Record& record, bool health_changed);
     void tell(Subject& subject, const health::Record& record);
+    void take_weights();
 
     Subject* find(const health::TargetName& name);
     const model::ServiceConfig& service_of(const Subject& subject) const;

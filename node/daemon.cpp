@@ -100,7 +100,8 @@ asio::awaitable<Result<void>> Daemon::start(LoadedConfig loaded) {
 
 asio::awaitable<Result<void>> Daemon::take_up(const model::Config& config) {
     if (auto opened = open_parts(config); !opened) co_return opened;
-    if (auto free = co_await vips_->check_free(config.vips); !free) co_return free;
+    vip_duty_->begin(config);
+    if (auto free = co_await vips_->check_free(vip_duty_->to_hold(config)); !free) co_return free;
     if (auto opened = open_dataplane(config); !opened) co_return opened;
     neighbours_->set_targets(State::backend_addresses(config));
     co_await await_neighbours(config);
@@ -117,6 +118,7 @@ asio::awaitable<Result<void>> Daemon::take_up(const model::Config& config) {
     if (auto written = converge(config); !written) co_return failure(std::move(written.error()));
     begin_checks(config);
     co_await await_verdicts();
+    if (auto dropped = drop_stale_vips(config); !dropped) co_return dropped;
     if (auto written = converge(config); !written) co_return failure(std::move(written.error()));
     if (auto held = vip_duty_->hold(config); !held) co_return held;
     if (auto off = detach_others(config); !off) co_return off;

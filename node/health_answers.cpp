@@ -89,7 +89,7 @@ std::string probed(const model::ServiceConfig& service, const model::BackendConf
     if (check.type == model::ProbeType::exec)
         return check.program.command.empty() ? "" : check.program.command.front();
     const model::CheckPoint point = check_point(service, backend);
-    const std::string address = point.address.to_string();
+    std::string address = point.address.to_string();
     if (check.type == model::ProbeType::icmp || point.port == 0) return address;
     return point.address.is_v4() ? fmt::format("{}:{}", address, point.port)
                                  : fmt::format("[{}]:{}", address, point.port);

@@ -47,7 +47,7 @@ std::string causes(const ServiceFacts& service) {
     const auto add = [&](std::uint32_t count, const char* what) {
         if (count > 0) parts.push_back(fmt::format("{} {}", count, what));
     };
-    add(service.down, "down by their checks");
+    add(service.down, service.down == 1 ? "down by its checks" : "down by their checks");
     add(service.unreachable, "cannot be reached");
     add(service.checking, "not checked yet");
     add(service.by_operator, "taken out by the operator or weight 0");
@@ -78,7 +78,9 @@ void find_services(const std::vector<ServiceFacts>& services, std::vector<Findin
             found.push_back(idle_service(service));
     if (idle > most_services)
         found.push_back(
-            problem(fmt::format("{} more services take no new flows", idle - most_services),
+            problem(idle - most_services == 1
+                        ? std::string("1 more service takes no new flows")
+                        : fmt::format("{} more services take no new flows", idle - most_services),
                     "bascule show services"));
     std::vector<std::string> on_backups;
     for (const ServiceFacts& service : services)
@@ -155,9 +157,13 @@ void find_backends(const std::vector<BackendFacts>& backends, bool down,
             untold += groups[i].size();
     }
     if (untold == 0) return;
-    found.push_back(problem(fmt::format("{} more backends {}", untold,
-                                        down ? "are down by their checks" : "cannot be reached"),
-                            down ? "bascule show health" : "bascule show backends"));
+    const bool one = untold == 1;
+    const char* what = !down ? "cannot be reached"
+                       : one ? "is down by its checks"
+                             : "are down by their checks";
+    found.push_back(
+        problem(fmt::format("{} more {} {}", untold, one ? "backend" : "backends", what),
+                down ? "bascule show health" : "bascule show backends"));
 }
 
 void find_drained(const std::vector<BackendFacts>& backends, std::vector<Finding>& found) {
@@ -185,12 +191,17 @@ void find_warnings(const std::vector<WarningFacts>& warnings, std::vector<Findin
 
 void find_hook(const HealthFacts& facts, std::vector<Finding>& found) {
     if (facts.hook_failures > 0)
-        found.push_back(notice(fmt::format("the hook has failed {} times", facts.hook_failures),
-                               "journalctl -u bascule says why"));
+        found.push_back(
+            notice(facts.hook_failures == 1
+                       ? std::string("the hook has failed once")
+                       : fmt::format("the hook has failed {} times", facts.hook_failures),
+                   "journalctl -u bascule says why"));
     if (facts.hook_dropped > 0)
         found.push_back(
-            notice(fmt::format("{} changes were not told to the hook: it is too slow for them",
-                               facts.hook_dropped),
+            notice(fmt::format("{} not told to the hook: it is too slow for them",
+                               facts.hook_dropped == 1
+                                   ? std::string("1 change was")
+                                   : fmt::format("{} changes were", facts.hook_dropped)),
                    "bascule events"));
 }
 

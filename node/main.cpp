@@ -49,8 +49,13 @@ int check(const std::string& file) {
     std::size_t backends = 0;
     for (const auto& service : loaded.parsed.config->services)
         backends += service.backends.size();
-    fmt::print("{}: configuration is valid: {} VIPs, {} services, {} backends\n", file,
-               loaded.parsed.config->vips.size(), loaded.parsed.config->services.size(), backends);
+    const auto counted = [](std::size_t count, const char* what) {
+        return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+    };
+    fmt::print("{}: configuration is valid: {}, {}, {}\n", file,
+               counted(loaded.parsed.config->vips.size(), "VIP"),
+               counted(loaded.parsed.config->services.size(), "service"),
+               counted(backends, "backend"));
     return 0;
 }
 

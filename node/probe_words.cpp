@@ -10,6 +10,7 @@
 #include <string>
 
 #include "dataplane/notes.h"
+#include "node/probe_path.h"
 
 namespace bascule::node {
 
@@ -130,6 +131,12 @@ std::optional<Outcome> better_told(const dataplane::ProbeNote& note, const Probe
                                    const Outcome& outcome) {
     if (!got_no_answer(outcome)) return std::nullopt;
     switch (note.event) {
+        case BSC_PROBE_NOTHING:
+            if (outcome.failure != Failure::timed_out) return std::nullopt;
+            return told(Failure::path,
+                        fmt::format("the probe did not leave this host: does its own firewall drop "
+                                    "what goes out by {}?",
+                                    probe_stack_end));
         case BSC_PROBE_NOT_SENT: {
             const auto word = dataplane::drop_word(note.detail);
             return told(Failure::path,

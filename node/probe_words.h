@@ -19,8 +19,8 @@ struct ProbedBackend {
     std::uint16_t vip_port = 0;  // host order
 };
 
-// `note` is of the probe that ended with `outcome`. Nullopt: nothing came back, which leaves open
-// why.
+// `note` is of the probe that ended with `outcome`; with BSC_PROBE_NOTHING the data plane never met
+// it. Nullopt: nothing came back, which leaves open why.
 std::optional<health::Outcome> better_told(const dataplane::ProbeNote& note,
                                            const ProbedBackend& probed,
                                            const health::Outcome& outcome);

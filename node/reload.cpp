@@ -87,9 +87,10 @@ asio::awaitable<ReloadReport> Daemon::reload() {
     if (report.outcome != Outcome::applied)
         events_.add(Event::Kind::reload_refused, "", report.message);
     else
-        events_.add(
-            Event::Kind::reload, "",
-            fmt::format("{} changes, {} table writes", report.changes.size(), report.writes));
+        events_.add(Event::Kind::reload, "",
+                    fmt::format("{} {}, {} table {}", report.changes.size(),
+                                report.changes.size() == 1 ? "change" : "changes", report.writes,
+                                report.writes == 1 ? "write" : "writes"));
     if (std::exchange(reload_again_, false)) request_reload();
     co_return report;
 }
@@ -144,7 +145,7 @@ asio::awaitable<ReloadReport> Daemon::reload_now() {
 asio::awaitable<Result<void>> Daemon::clear_the_way(const model::Config& before,
                                                     const model::Config& next) {
     if (auto exist = check_interfaces(next); !exist) co_return exist;
-    if (auto free = co_await vips_->check_free(vip_duty_->missing(next)); !free) co_return free;
+    if (auto free = co_await vips_->check_free(vip_duty_->to_hold(next)); !free) co_return free;
     neighbours_->set_targets(backends_of_both(before, next));
     co_await await_neighbours(next);
     co_return Result<void>{};

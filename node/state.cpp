@@ -28,6 +28,13 @@ BackendCondition condition_of(Health health) {
     return health == Health::checking ? BackendCondition::checking : BackendCondition::up;
 }
 
+bool is_unjudged(const BackendView& view) {
+    const bool drained = view.word != nullptr && view.word->drained;
+    return !drained && view.health != Health::down &&
+           (view.condition == BackendCondition::unknown ||
+            view.condition == BackendCondition::checking);
+}
+
 bool sessions_stay(BackendCondition condition) {
     return condition != BackendCondition::disabled && condition != BackendCondition::unresolved &&
            condition != BackendCondition::down;
@@ -196,15 +203,23 @@ BackendView State::view(const model::ServiceConfig& service,
 
 ServiceView State::view(const model::NodeConfig& node, const model::ServiceConfig& service) const {
     ServiceView view;
-    for (const auto& backend : service.backends)
-        view.able += own_view(node, service, backend).takes_flows();
+    for (const auto& backend : service.backends) {
+        const BackendView seen = own_view(node, service, backend);
+        view.able += seen.takes_flows();
+        view.unjudged += is_unjudged(seen);
+    }
     view.below_quorum = view.able < service.quorum;
     return view;
 }
 
 bool State::wants_vip(const Address& vip, const model::Config& config) const {
+    const auto held = held_.find(vip);
+    const bool is_here = held != held_.end() && held->second;
     return std::none_of(config.services.begin(), config.services.end(), [&](const auto& service) {
-        return service.give_up_vip && service.vip == vip && view(config.node, service).below_quorum;
+        if (!service.give_up_vip || service.vip != vip) return false;
+        const ServiceView seen = view(config.node, service);
+        const bool may_meet_it = seen.able + seen.unjudged >= service.quorum;
+        return seen.below_quorum && !(is_here && may_meet_it);
     });
 }
 

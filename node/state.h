@@ -51,7 +51,8 @@ struct BackendView {
 
 // A service as a whole.
 struct ServiceView {
-    std::uint32_t able = 0;  // backends that could serve, backups included
+    std::uint32_t able = 0;      // backends that could serve, backups included
+    std::uint32_t unjudged = 0;  // that may turn out to be able: no word on them yet
     // Fewer than the quorum: nothing takes new flows, whatever a backend's own condition.
     bool below_quorum = false;
 };
@@ -101,7 +102,8 @@ public:
     }
 
     // Whether this node should have a VIP, now or with another configuration: not when a service of
-    // it that gives its VIP up is below its quorum.
+    // it that gives its VIP up is below its quorum. Where the quorum hangs on backends that no
+    // check has judged, it stays where it is.
     bool wants_vip(const Address& vip) const { return wants_vip(vip, config_); }
     bool wants_vip(const Address& vip, const model::Config& config) const;
 

@@ -198,6 +198,10 @@ void Words::advise(control::TraceStep& step) const {
     const std::string_view reason = notes_.drop->name;
     const std::string address = facts_.backend ? facts_.backend->address() : "";
     if (reason == "no_backend" || reason == "refused") {
+        // Backends that are up take nothing either, then.
+        if (facts_.service && facts_.service->below_quorum() && facts_.service->quorum() > 1)
+            step.add_details(fmt::format("{} of the {} backends that its quorum needs can serve",
+                                         facts_.service->able(), facts_.service->quorum()));
         list_backends(step);
     } else if (reason == "unknown_session") {
         step.add_details("a client that begins sends a SYN: trace with --flags syn");

@@ -88,10 +88,12 @@ Result<std::size_t> Daemon::settle() {
 Result<std::size_t> Daemon::write_tables(const model::Config& config) {
     auto plan = model::plan(dataplane_->tables(), state_->desired(config), ring_memo_);
     if (!plan) return failure(std::move(plan.error()));
-    if (auto applied = dataplane_->apply(*plan); !applied)
-        return failure(std::move(applied.error()));
-    if (checks_ && std::any_of(plan->writes.begin(), plan->writes.end(), moves_a_slot))
+    auto applied = dataplane_->apply(*plan);
+    // What failed half-way has been put in order by the tables' writer, who may have moved any.
+    if (checks_ &&
+        (!applied || std::any_of(plan->writes.begin(), plan->writes.end(), moves_a_slot)))
         checks_->slots_changed();
+    if (!applied) return failure(std::move(applied.error()));
     if (!plan->writes.empty()) spdlog::debug("{} table writes", plan->writes.size());
     return plan->writes.size();
 }

@@ -20,6 +20,12 @@ namespace {
 // Between two attempts at what the kernel or another host refuses.
 constexpr auto retry_time = 5s;
 
+bool may_be_given_up(const model::Config& config, const Address& vip) {
+    return std::any_of(config.services.begin(), config.services.end(), [&](const auto& service) {
+        return service.give_up_vip && service.vip == vip;
+    });
+}
+
 }  // namespace
 
 VipDuty::VipDuty(asio::io_context& io, VipKeeper& keeper, const State& state, EventLog& events)
@@ -44,6 +50,21 @@ std::vector<model::VipConfig> VipDuty::missing(const model::Config& config) cons
     return vips;
 }
 
+std::vector<model::VipConfig> VipDuty::to_hold(const model::Config& config) const {
+    auto vips = missing(config);
+    std::erase_if(vips, [&](const auto& vip) {
+        const bool unsure = unsure_.contains(vip.address) || given_up_.contains(vip.address);
+        return unsure && may_be_given_up(config, vip.address);
+    });
+    return vips;
+}
+
+void VipDuty::begin(const model::Config& config) {
+    for (const auto& vip : config.vips)
+        if (may_be_given_up(config, vip.address) && !keeper_.is_here(vip.address))
+            unsure_.insert(vip.address);
+}
+
 Result<void> VipDuty::release_others(const model::Config& config) {
     const auto keep = wanted(config);
     const auto known = keeper_.status();
@@ -58,13 +79,13 @@ Result<void> VipDuty::release_others(const model::Config& config) {
 }
 
 Result<void> VipDuty::hold(const model::Config& config) {
-    for (const auto& vip : missing(config))
+    for (const auto& vip : to_hold(config))
         if (auto held = keeper_.hold(vip); !held) return held;
     return {};
 }
 
 void VipDuty::keep(const model::Config& config) {
-    for (const auto& vip : missing(config))
+    for (const auto& vip : to_hold(config))
         keeper_.keep(vip);
 }
 
@@ -82,29 +103,31 @@ void VipDuty::give_up() {
 void VipDuty::take_back() {
     if (stopped_) return;
     note_taken();
-    if (retaking_ || missing(state_.config()).empty()) return;
-    retaking_ = true;
-    asio::co_spawn(io_, retake(), asio::detached);
+    for (const auto& vip : missing(state_.config()))
+        if (asking_.insert(vip.address).second) asio::co_spawn(io_, retake(vip), asio::detached);
 }
 
 // Another host may have taken it meanwhile: that is what it was given up for.
-asio::awaitable<void> VipDuty::retake() {
-    const auto asked = missing(state_.config());
-    auto free = co_await keeper_.check_free(asked);
-    retaking_ = false;
+asio::awaitable<void> VipDuty::retake(model::VipConfig vip) {
+    const std::vector<model::VipConfig> alone(1, vip);
+    const auto free = co_await keeper_.check_free(alone);
+    asking_.erase(vip.address);
     if (stopped_) co_return;
+    const auto missing_now = missing(state_.config());
+    if (std::find(missing_now.begin(), missing_now.end(), vip) == missing_now.end()) {
+        again_.within(0s);  // it may be wanted on another interface
+        co_return;
+    }
+    std::string& problem = problems_[vip.address];
     if (!free) {
-        if (free.error().text() != problem_) spdlog::error("{}; trying again", free.error().text());
-        problem_ = free.error().text();
+        if (free.error().text() != problem) spdlog::error("{}; trying again", free.error().text());
+        problem = free.error().text();
         again_.within(retry_time);
         co_return;
     }
-    problem_.clear();
-    for (const auto& vip : missing(state_.config()))
-        if (std::find(asked.begin(), asked.end(), vip) != asked.end())
-            keeper_.keep(vip);
-        else
-            again_.within(0s);
+    problem.clear();
+    unsure_.erase(vip.address);
+    keeper_.keep(vip);
     note_taken();
 }
 

@@ -8,6 +8,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,18 +28,24 @@ public:
     // Of this configuration: all that this node should have, and those of them it has yet to take.
     std::vector<model::VipConfig> wanted(const model::Config& config) const;
     std::vector<model::VipConfig> missing(const model::Config& config) const;
+    // Of those to take: the ones that hold() takes, so that they are to be asked for before. What a
+    // service has given up may be another host's by now, and rightly: take_back() asks for it.
+    std::vector<model::VipConfig> to_hold(const model::Config& config) const;
+
+    // At a start nobody knows what was given up before.
+    void begin(const model::Config& config);
 
     // Lets go of all that it has and should not have with this configuration. Tries all; fails with
     // the first that the kernel keeps.
     Result<void> release_others(const model::Config& config);
-    // Takes what is missing. Fails at the first that cannot be had.
+    // Takes what is to_hold(). Fails at the first that cannot be had.
     Result<void> hold(const model::Config& config);
     // As hold(); what fails is logged, and tried again.
     void keep(const model::Config& config);
 
     // As the configuration stands in State, while nobody waits for an outcome: gives up what health
     // takes away, and takes it back, once the network has been asked whether it is free. What fails
-    // is tried again.
+    // is tried again, and keeps no other VIP waiting.
     void give_up();
     void take_back();
 
@@ -48,7 +55,7 @@ public:
     void stop();
 
 private:
-    boost::asio::awaitable<void> retake();
+    boost::asio::awaitable<void> retake(model::VipConfig vip);
     void note_given_up();
     void note_taken();
     std::string why(const Address& vip) const;
@@ -59,8 +66,9 @@ private:
     EventLog& events_;
     Soon again_;
     std::set<Address> given_up_;
-    std::string problem_;  // of taking back, as last logged
-    bool retaking_ = false;
+    std::set<Address> unsure_;                 // since the start: may have been given up before it
+    std::set<Address> asking_;                 // whether they are free
+    std::map<Address, std::string> problems_;  // of taking back, as last logged
     bool stopped_ = false;
 };
 

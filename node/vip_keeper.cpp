@@ -87,6 +87,12 @@ asio::awaitable<Result<void>> VipKeeper::check_free(std::vector<model::VipConfig
     co_return Result<void>{};
 }
 
+bool VipKeeper::is_here(const Address& vip) const {
+    const auto present = addresses_->list();
+    return present && std::any_of(present->begin(), present->end(),
+                                  [&](const auto& entry) { return entry.address == vip; });
+}
+
 Result<void> VipKeeper::hold(const model::VipConfig& vip) {
     VipStatus& status = held_[vip.address];
     status.interface = vip.interface;

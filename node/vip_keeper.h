@@ -42,6 +42,8 @@ public:
     // is not there. Those that this host has already are not asked for. An interface without
     // carrier cannot be asked: that is logged, and no reason to fail. Takes at most a second.
     boost::asio::awaitable<Result<void>> check_free(std::vector<model::VipConfig> vips);
+    // Whether this host has the address, whoever has set it; false when the kernel does not say.
+    bool is_here(const Address& vip) const;
 
     // Sets and announces. On failure the status tells it, too.
     Result<void> hold(const model::VipConfig& vip);

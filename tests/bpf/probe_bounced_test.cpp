@@ -86,8 +86,8 @@ TEST_P(ProbesBounced, ClientsWithTheProbesPortAreBalanced) {
 
 // The gate is what clients' flows pay for: it has to be asked.
 TEST_P(ProbesBounced, FlowsFromWhereNoProbesComeAreBalanced) {
-    prober().forget();
     send(probed());
+    prober().forget_sources();
     expect_balanced(sent_to_vip(probed()));
 }
 

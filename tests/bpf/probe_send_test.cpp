@@ -210,9 +210,18 @@ TEST_P(ProbesOut, AnyPortOfARangeWillDo) {
     }
 }
 
+// On a host that forwards, anybody's packet to a made-up address comes here: it must neither reach
+// a backend past all that decides about it, nor push the probes under way out of their table.
+TEST_P(ProbesOut, SourceThatNoProbeHas) {
+    serve_one(served());
+    expect_dropped(packet(Frame(), family().client, target(), probed()));
+    expect_nothing_known();
+}
+
 // Its answers would be packets for a VIP.
 TEST_P(ProbesOut, SourceThatIsAVip) {
     serve_one(served());
+    engine().dataplane().add_probe_source(family().vip);
     expect_refused(packet(Frame(), family().vip, target(), probed()), BSC_DROP_MARTIAN_SOURCE);
 }
 

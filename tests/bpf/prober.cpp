@@ -39,7 +39,7 @@ std::vector<bsc_probe_flow_key> keys_of(int map) {
 dataplane::MapFds shared_maps(Engine& engine) {
     dataplane::MapFds fds;
     for (const char* name : {"vips", "vip_states", "services", "backends", "ports", "egress",
-                             "probe_flows", "probe_notes", "notes", "service_traffic",
+                             "probe_flows", "probe_notes", "probe_gate", "notes", "service_traffic",
                              "backend_traffic", "drops", "events", "icmp_budget"})
         fds.emplace(name, dataplane::UniqueFd(::fcntl(map_of(engine, name), F_DUPFD_CLOEXEC, 0)));
     return fds;
@@ -88,8 +88,12 @@ void Prober::set_pair(bool is_there) const {
     write(map_of(engine_, "ports"), port, BSC_PROBE_PORT);
 }
 
-void Prober::forget() {
+void Prober::forget_sources() {
     write(map_of(engine_, "probe_gate"), bsc_probe_gate{});
+}
+
+void Prober::forget() {
+    forget_sources();
     const int flows = map_of(engine_, "probe_flows");
     for (const bsc_probe_flow_key& key : keys_of(flows))
         bpf_map_delete_elem(flows, &key);

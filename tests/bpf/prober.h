@@ -27,6 +27,8 @@ public:
     void set_pair(bool is_there) const;
     // No probe is under way, nothing is noted, and no address sends probes.
     void forget();
+    // No address sends probes; those under way stay known.
+    void forget_sources();
     // Flows of probes that are known.
     std::size_t flows() const;
 

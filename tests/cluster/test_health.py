@@ -121,7 +121,7 @@ class HealthTest(ClusterTest):
                     r"nothing answers, its host .* neither$|^\S+ cannot be reached|unreachable"
                     r"|^the probe was not sent",
                     sick["front8"].unplug, sick["front8"].plug),
-            Illness("VIP missing", web("front9"), r"is the VIP on its loopback\?",
+            Illness("VIP missing", web("front9"), r"is the VIP on its loopback",
                     sick["front9"].lose_vips, sick["front9"].find_vips),
             Illness("tunnel broken", ["tunnel-tcp4/back1", "tunnel-tcp6/back1"],
                     r"^protocol (4|41) unreachable, says (10\.9\.1\.42|fd00:9:1::42): the tunnel "

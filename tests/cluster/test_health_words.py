@@ -190,6 +190,22 @@ class HealthWordsTest(ClusterTest):
         self.wait_event("vip_taken_back", QUORUM_VIP, serial)
         wait_until(lambda: QUORUM_VIP in self.node.addresses(), 10, "the VIP to return")
 
+    def test_a_given_up_vip_that_another_host_has_stops_neither_start_nor_reload(self):
+        serial = self.last_serial()
+        self.mute("web2")
+        self.wait_event("vip_given_up", QUORUM_VIP, serial)
+        other = self.lab.hosts["web1"]
+        other.run("ip", "addr", "add", f"{QUORUM_VIP}/24", "dev", "eth0")
+        self.addCleanup(other.run, "ip", "addr", "del", f"{QUORUM_VIP}/24", "dev", "eth0")
+        self.node.kill()
+        self.node.start((0, 4))
+        self.unmute("web2")
+        self.wait_health("up", "leaving/web2")
+        self.node.must_cli("reload")
+        self.assertNotIn(QUORUM_VIP, self.node.addresses(), "two hosts would have it")
+        self.doCleanups()
+        wait_until(lambda: QUORUM_VIP in self.node.addresses(), 20, "the VIP to return")
+
     # ---- programs ----
 
     def test_a_program_decides_on_the_weight(self):

@@ -127,6 +127,46 @@ TEST(HealthText, ALastResultThatIsNotTheReasonIsToldToo) {
         << render_health(report, {});
 }
 
+TEST_F(Moments, OneThatIsHeldDownThoughItsChecksAreGoodIsNotInDoubt) {
+    control::HealthReport report;
+    auto& health = *report.add_targets();
+    health.set_health("down");
+    health.set_reason("HTTP 500");
+    health.set_last_unix_milliseconds(1);
+    health.set_last_ok(true);
+    health.set_held_until_unix_milliseconds(1'700'000'000'000);
+    health.set_needed(2);
+    health.set_against(2);
+    const std::string text = render_health(report, {});
+    EXPECT_NE(text.find("\n    held down until 2023-11-14 22:13:20: its checks are good again, but "
+                        "it has flapped\n"),
+              std::string::npos)
+        << text;
+    EXPECT_EQ(text.find("in a row"), std::string::npos) << text;
+    health.set_against(1);
+    EXPECT_NE(render_health(report, {})
+                  .find("\n    1 of 2 good results in a row\n"
+                        "    held down until 2023-11-14 22:13:20: it has "
+                        "flapped\n"),
+              std::string::npos)
+        << render_health(report, {});
+}
+
+TEST(HealthText, AProgramIsRunAndAPlaceIsAsked) {
+    control::HealthReport report;
+    auto& health = *report.add_targets();
+    Screen screen;
+    screen.detail = true;
+    health.set_type("exec");
+    health.set_to("/usr/local/lib/check");
+    EXPECT_NE(render_health(report, screen).find("exec of /usr/local/lib/check,"),
+              std::string::npos)
+        << render_health(report, screen);
+    health.set_type("icmp");
+    health.set_to("10.9.0.21");
+    EXPECT_NE(render_health(report, screen).find("icmp to 10.9.0.21,"), std::string::npos);
+}
+
 // The options, or nothing with the exit code.
 std::optional<Options> parse(std::vector<std::string> words, int& code) {
     words.insert(words.begin(), "bascule");
@@ -178,7 +218,8 @@ TEST(HealthOptions, WrongOnesAreUsage) {
     const std::vector<std::vector<std::string>> wrong = {
         {"show", "health", "a", "b"}, {"events", "--limit", "1001"},
         {"events", "--since", "-1"},  {"events", "web"},
-        {"events", "--limit", "0"},
+        {"events", "--limit", "0"},   {"events", "--since", "abc"},
+        {"events", "--since", ""},    {"events", "--since", "99999999999999999999"},
     };
     for (const auto& words : wrong) {
         int code = 0;

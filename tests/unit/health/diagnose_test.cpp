@@ -88,7 +88,7 @@ TEST_F(Diagnose, AnAnswerThatIsNotLikedIsAnAnswer) {
 TEST_F(Diagnose, ItsPortRefuses) {
     EXPECT_EQ(words(refused, timed_out),
               "no answer for the VIP, and 10.9.0.21:8080 refuses: its host is there; is the VIP on "
-              "its loopback?");
+              "its loopback, or does a server on the VIP alone hang?");
 }
 
 TEST_F(Diagnose, OnlyItsHostAnswers) {
@@ -178,7 +178,8 @@ TEST_F(Diagnose, RealSocketsThatAnswerAndRefuse) {
     listener.close();
     EXPECT_EQ(look(target, make_probe).words,
               "no answer for the VIP, and " + place +
-                  " refuses: its host is there; is the VIP on its loopback?");
+                  " refuses: its host is there; is the VIP on its loopback, or does a server on "
+                  "the VIP alone hang?");
 }
 
 TEST_F(Diagnose, ARealPortThatDropsOnAHostThatAnswers) {

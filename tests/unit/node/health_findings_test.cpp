@@ -86,7 +86,7 @@ TEST(HealthFindings, AServiceThatNobodyServesComesFirst) {
     const auto found = health_findings(facts);
     ASSERT_EQ(found.size(), 3);
     EXPECT_EQ(found[0], (Finding{Level::problem,
-                                 "service web: no backend takes new flows (1 down by their checks, "
+                                 "service web: no backend takes new flows (1 down by its checks, "
                                  "1 taken out by the operator or weight 0); VIP 10.9.0.100 is "
                                  "given up",
                                  "bascule show health web"}));
@@ -221,6 +221,10 @@ TEST(HealthFindings, TheHooksTroublesAreNotices) {
     ASSERT_EQ(found.size(), 2);
     EXPECT_EQ(found[0].level, Level::notice);
     EXPECT_EQ(found[0].what, "the hook has failed 3 times");
+    facts.hook_failures = facts.hook_dropped = 1;
+    EXPECT_EQ(health_findings(facts)[0].what, "the hook has failed once");
+    EXPECT_EQ(health_findings(facts)[1].what,
+              "1 change was not told to the hook: it is too slow for them");
     EXPECT_EQ(found[1].what, "5 changes were not told to the hook: it is too slow for them");
 }
 

@@ -48,10 +48,18 @@ protected:
 
 TEST_F(ProbeWords, WhatWasOnlySentSaysNothing) {
     EXPECT_FALSE(told(seen(BSC_PROBE_SENT)));
-    EXPECT_FALSE(told(seen(BSC_PROBE_NOTHING)));
     dataplane::ProbeNote later;
     later.event = 99;
     EXPECT_FALSE(told(later)) << "of a later engine";
+}
+
+// No server is blamed for what this host itself has thrown away.
+TEST_F(ProbeWords, WhatTheDataPlaneNeverMetDidNotLeaveThisHost) {
+    EXPECT_EQ(words(seen(BSC_PROBE_NOTHING)),
+              "the probe did not leave this host: does its own firewall drop what goes out by "
+              "bscp0?");
+    EXPECT_EQ(told(seen(BSC_PROBE_NOTHING))->failure, Failure::path);
+    EXPECT_FALSE(told(seen(BSC_PROBE_NOTHING), {Failure::refused, "refused", {}, {}}));
 }
 
 TEST_F(ProbeWords, AnAnswerThatIsWrongIsNotTheWaysFault) {

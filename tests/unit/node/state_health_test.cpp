@@ -167,6 +167,26 @@ TEST_F(StateHealthTest, AVipIsGivenUpByTheServiceThatSaysSo) {
     EXPECT_TRUE(state.wants_vip(vip, config("quorum = 2\n"))) << "does not give it up";
 }
 
+// An edit gives a VIP that serves another service, which no check has judged and which would give
+// it up.
+TEST_F(StateHealthTest, AVipIsNotGivenUpForWantOfVerdicts) {
+    State state = make(config("quorum = 2\ngive_up_vip = true\n"));
+    resolve_all(state);
+    EXPECT_FALSE(state.wants_vip(vip)) << "not taken for it either";
+    state.set_held(vip, true);
+    EXPECT_TRUE(state.wants_vip(vip));
+    say(state, 0, {Health::down, 100, "x"});
+    EXPECT_TRUE(state.wants_vip(vip)) << "two may be up yet";
+    say(state, 1, {Health::down, 100, "x"});
+    EXPECT_FALSE(state.wants_vip(vip)) << "one is not enough";
+    say(state, 1, {Health::up, 100, {}});
+    EXPECT_TRUE(state.wants_vip(vip));
+    OperatorWord drained;
+    drained.drained = true;
+    ASSERT_TRUE(state.words().set({"web", "web3"}, drained));
+    EXPECT_FALSE(state.wants_vip(vip)) << "what is drained does not count, however it is judged";
+}
+
 TEST_F(StateHealthTest, TheWordIsAboutAServerAndNotAboutItsName) {
     all_up(state_);
     const auto moved = config_of(head_text() + service_text("web", 80, checked) +

@@ -168,6 +168,21 @@ TEST(TraceWords, NoBackendSaysWhatTheyAllAre) {
               "web/web2: unresolved: no answer to ARP");
 }
 
+TEST(TraceWords, NoBackendForWantOfAQuorumSaysSo) {
+    TraceFacts known = facts();
+    known.backend.reset();
+    known.service->set_quorum(2);
+    known.service->set_able(1);
+    known.service->set_below_quorum(true);
+    known.backends = {web(1, control::BACKEND_UP), web(2, control::BACKEND_DOWN)};
+    const auto words = put_in_words(dropped(BSC_DROP_NO_BACKEND), known);
+    EXPECT_EQ(steps_of(words)["dropped"],
+              "no_backend\n"
+              "1 of the 2 backends that its quorum needs can serve\n"
+              "web/web1: up\n"
+              "web/web2: down");
+}
+
 TEST(TraceWords, ManyBackendsAreNotAllListed) {
     TraceFacts known = facts();
     known.backends.assign(40, web(1, control::BACKEND_DOWN));

@@ -23,6 +23,15 @@ model::Config config(const std::string& keys = "give_up_vip = true\n") {
                      backend_text("web1", "10.9.0.2"));
 }
 
+model::Config two_vips() {
+    const std::string check = "give_up_vip = true\n[service.health]\ntype = \"tcp\"\n";
+    return config_of(head_text() + "[[vip]]\naddress = \"10.9.0.101\"\ninterface = \"eth0\"\n" +
+                     service_text("web", 80, check) + backend_text("web1", "10.9.0.2") +
+                     "[[service]]\nname = \"mail\"\nvip = \"10.9.0.101\"\nport = 25\n"
+                     "protocol = \"tcp\"\nforward = \"l2\"\n" +
+                     check + backend_text("mail1", "10.9.0.2"));
+}
+
 class VipDutyTest : public testing::Namespaces {
 protected:
     void SetUp() override {
@@ -108,6 +117,45 @@ TEST_F(VipDutyTest, AnAddressThatAnotherHostHasTakenIsLeftToIt) {
     EXPECT_FALSE(is_here());
     EXPECT_EQ(kinds(), std::vector{Kind::vip_given_up});
     there([] { run("ip addr del 10.9.0.100/24 dev eth1"); });
+    follow();
+    EXPECT_TRUE(run_until([&] { return is_here(); }));
+}
+
+// Whoever restarts meanwhile, or reads its files again, is not refused for it.
+TEST_F(VipDutyTest, WhatMayHaveBeenGivenUpIsAskedForOnlyWhenItIsTaken) {
+    there([] { run("ip addr add 10.9.0.100/24 dev eth1"); });
+    duty_->begin(state_.config());
+    say(health::Health::up);
+    EXPECT_EQ(duty_->missing(state_.config()).size(), 1);
+    EXPECT_TRUE(duty_->to_hold(state_.config()).empty());
+    ASSERT_TRUE(duty_->hold(state_.config()));
+    duty_->keep(state_.config());
+    EXPECT_FALSE(is_here()) << "two hosts would have it";
+    EXPECT_EQ(duty_->to_hold(config("")).size(), 1) << "one that is not given up";
+    there([] { run("ip addr del 10.9.0.100/24 dev eth1"); });
+    follow();
+    EXPECT_TRUE(run_until([&] { return is_here(); }));
+    say(health::Health::down);
+    follow();
+    say(health::Health::up);
+    EXPECT_TRUE(duty_->to_hold(state_.config()).empty()) << "given up, as before a start";
+}
+
+TEST_F(VipDutyTest, ARestartKeepsTheAddressThatItHas) {
+    run("ip addr add 10.9.0.100/32 dev eth0");
+    duty_->begin(state_.config());
+    say(health::Health::up);
+    EXPECT_EQ(duty_->to_hold(state_.config()).size(), 1);
+}
+
+TEST_F(VipDutyTest, OneAddressThatIsTakenBarsNoOther) {
+    state_.set_config(two_vips());
+    there([] { run("ip addr add 10.9.0.101/24 dev eth1"); });
+    duty_->begin(state_.config());
+    say(health::Health::up);
+    const auto& other = state_.config().services.at(1);
+    state_.set_health({"mail", "mail1"}, key_of(other.backends.at(0)),
+                      {health::Health::up, 100, {}});
     follow();
     EXPECT_TRUE(run_until([&] { return is_here(); }));
 }
