@@ -6,7 +6,8 @@
 #
 #   --fast   without the lab of network namespaces and the fuzzers
 #   --long   also the oldest supported kernel (emulated), the sanitizers' builds, the static analyzer,
-#            and a minute of each hammer and fuzzer
+#            a minute of each hammer and fuzzer, ten million runs of the fuzzers of what peers say,
+#            and a million histories of the simulated cluster
 #
 # Ends with a line "N passed, N failed, N skipped" and with 0 only if something passed and nothing
 # failed. A check or a build that fails counts as one failure. What the steps said is in
@@ -30,9 +31,13 @@ if [[ $EUID -ne 0 || $# -gt 1 ]]; then
 fi
 exec </dev/null
 
-fuzz_seconds=20
+fuzz_seconds=12
 program_seconds=300 # limit of one test program
-[[ $mode != long ]] || { export BASCULE_LONG=1 fuzz_seconds=60 program_seconds=1200; }
+tests_seconds=1800  # of all of them
+if [[ $mode == long ]]; then
+    export BASCULE_LONG=1
+    fuzz_seconds=60 program_seconds=3600 tests_seconds=7200
+fi
 
 logs=build/test-logs
 rm -rf "$logs"
@@ -131,9 +136,10 @@ ctest_in() {
     shift 2
     local directory=$PWD/$logs/gtest-$preset
     mkdir -p "$directory"
+    # Two programs at a time: most of them wait for something most of the time.
     # Sanitized programs cannot be laid out anywhere; the others do not mind.
     GTEST_OUTPUT="json:$directory/" step "tests, $preset" "$limit" setarch "$(uname -m)" -R \
-        ctest --test-dir "build/$preset" --output-on-failure --no-tests=error \
+        ctest --test-dir "build/$preset" --parallel 2 --output-on-failure --no-tests=error \
         --timeout $program_seconds --output-junit "$directory/junit.xml" "$@"
     status=$?
     counts=$(scripts/count-tests.py "$directory/junit.xml" "$directory") || counts="0 0 0"
@@ -152,20 +158,26 @@ suite() {
     add ${counts:-0 0 0} $status
 }
 
+fuzzers=(tests/fuzz/*_fuzz.cpp)
+fuzzers=("${fuzzers[@]##*/}")
+fuzzers=("${fuzzers[@]%.cpp}")
+
 fuzz() {
-    local name corpus findings=build/fuzz-findings
-    local sources=(tests/fuzz/*_fuzz.cpp)
-    local targets=("${sources[@]##*/}")
-    targets=("${targets[@]%.cpp}")
-    must "build fuzz" 900 scripts/build.sh fuzz "${targets[@]}"
+    local name corpus runs findings=build/fuzz-findings
+    must "build fuzz" 900 scripts/build.sh fuzz "${fuzzers[@]}"
     mkdir -p "$findings"
-    for name in "${targets[@]}"; do
+    for name in "${fuzzers[@]}"; do
         corpus=tests/fuzz/corpus/${name%_fuzz}
         # What is found new goes to the first folder, and is not kept.
         rm -rf "build/fuzz-corpus/$name"
         mkdir -p "build/fuzz-corpus/$name"
-        if step "fuzz $name" $((fuzz_seconds + 120)) "build/fuzz/bin/$name" \
-            -max_total_time=$fuzz_seconds -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+        # Peers' messages come from the network.
+        runs=(-max_total_time=$fuzz_seconds)
+        if [[ $mode == long && $name =~ ^(heartbeat|stream)_ ]]; then
+            runs=(-runs=10000000 -max_total_time=2400)
+        fi
+        if step "fuzz $name" $((fuzz_seconds + 2520)) "build/fuzz/bin/$name" \
+            "${runs[@]}" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
             -artifact_prefix="$findings/$name-" "build/fuzz-corpus/$name" "$corpus"; then
             passed=$((passed + 1))
         else
@@ -191,13 +203,19 @@ check "licences" 60 scripts/check-licenses.sh
 check "scripts" 60 scripts/check-scripts.sh
 must "build release" 1800 scripts/build.sh release
 check "nothing left out" 60 scripts/check-built.py
-begin_beside tidy 2400 scripts/check-tidy.py
-ctest_in release 1800
-if [[ $mode != fast ]]; then
-    suite "cluster tests" 1200 tests/cluster/run.py
+if [[ $mode == fast ]]; then
+    begin_beside tidy 2400 scripts/check-tidy.py
+    ctest_in release $tests_seconds
+    end_beside
+else
+    # The tidy part last, so that it is the last line of the log.
+    begin_beside tidy 3000 sh -c 'scripts/build.sh fuzz "$@" && scripts/check-tidy.py' sh \
+        "${fuzzers[@]}"
+    ctest_in release $tests_seconds
+    suite "cluster tests" 1800 tests/cluster/run.py
+    end_beside
     fuzz
 fi
-end_beside
 if [[ $mode == long ]]; then
     check "analyzer" 3600 scripts/check-tidy.py --analyze
     suite "oldest kernel" 3000 tests/kernel/oldest.sh build/release

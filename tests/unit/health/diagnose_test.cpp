@@ -4,6 +4,9 @@
 #include "health/diagnose.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -30,6 +33,12 @@ Target by_vip() {
     target.health.via = model::Via::vip;
     target.health.timeout = 500ms;
     return target;
+}
+
+bool may_send_icmp() {
+    const int fd = ::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+    if (fd >= 0) ::close(fd);
+    return fd >= 0;
 }
 
 const Outcome silent = bad(Failure::timed_out, "no connection within 500ms").outcome;
@@ -198,8 +207,8 @@ TEST_F(Diagnose, ARealPortThatDropsOnAHostThatAnswers) {
     Target target = by_vip();
     target.backend = *Address::parse("127.0.0.1");
     target.backend_port = listener.local_endpoint().port();
+    if (!may_send_icmp()) GTEST_SKIP() << "no socket for ICMP here";
     const std::string found = look(target, make_probe).words;
-    if (found == silent.words) GTEST_SKIP() << "no socket for ICMP here";
     EXPECT_NE(found.find("though its host answers ping"), std::string::npos) << found;
 }
 
