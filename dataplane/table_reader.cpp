@@ -73,7 +73,7 @@ model::Ring ring_of(int fd) {
     if (lines == 0 || count != lines) return unreadable;
     const std::size_t size = content[0].header.size;
     if (size == 0 || size > (std::size_t{lines} - 1) * BSC_RING_LINE_SLOTS) return unreadable;
-    model::Ring ring(size);
+    model::Ring::Slots ring(size);
     for (std::size_t i = 0; i < size; i++)
         ring[i] = content[1 + i / BSC_RING_LINE_SLOTS].slot[i % BSC_RING_LINE_SLOTS];
     return ring;

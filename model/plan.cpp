@@ -114,10 +114,13 @@ private:
         write(ClearBackend{slot, now().backends.at(slot).generation});
     }
 
-    void set_ring(std::uint16_t service, Ring ring) {
+    Ring ring_of(std::uint16_t service) const {
         const auto stands = now().rings.find(service);
-        const bool same = stands == now().rings.end() ? ring.empty() : stands->second == ring;
-        if (!same) write(SetRing{service, std::move(ring)});
+        return stands == now().rings.end() ? Ring{} : stands->second;
+    }
+
+    void set_ring(std::uint16_t service, const Ring& ring) {
+        if (ring_of(service) != ring) write(SetRing{service, ring});
     }
 
     void remove_services() {
@@ -230,12 +233,9 @@ private:
                        Usable usable) {
         const auto members = members_of(wanted, slots, usable);
         const std::uint32_t size = wanted.service->ring_size;
-        const auto stands = now().rings.find(service);
-        if (stands != now().rings.end() && memo_.gives(service, members, size, stands->second))
-            return;
-        Ring ring = build_ring(members, size);
-        memo_.note(service, members, size, ring);
-        set_ring(service, std::move(ring));
+        if (memo_.gives(service, members, size, ring_of(service))) return;
+        set_ring(service, build_ring(members, size));
+        memo_.note(service, members, size, ring_of(service));
     }
 
     template <typename Usable>

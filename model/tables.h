@@ -14,6 +14,7 @@
 
 #include "base/address.h"
 #include "model/config.h"
+#include "model/ring.h"
 
 namespace bascule::model {
 
@@ -124,8 +125,6 @@ struct TableVip {
 
     bool operator==(const TableVip&) const = default;
 };
-
-using Ring = std::vector<std::uint16_t>;  // backend slots; empty: no backend takes new flows
 
 struct Tables {
     std::map<std::uint16_t, TableService> services;  // by slot
