@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cli/json_health.h"
+#include "cli/json_peers.h"
 #include "cli/names.h"
 #include "cli/trace.h"
 
@@ -66,6 +67,7 @@ Json json_of(const control::Vip& vip) {
     return {{"address", vip.address()},
             {"interface", vip.interface()},
             {"held", vip.held()},
+            {"holder", text_or_null(vip.holder())},
             {"problem", text_or_null(vip.problem())}};
 }
 
@@ -111,6 +113,7 @@ Json json_of(const control::OperatorWord& word) {
     return {{"drained", word.drained()},
             {"disabled", word.disabled()},
             {"weight", word.has_weight() ? Json(word.weight()) : Json()},
+            {"node", text_or_null(word.node())},
             {"time", word.unix_seconds() > 0 ? Json(word.unix_seconds()) : Json()}};
 }
 
@@ -179,6 +182,7 @@ void fill(Json& document, const control::Status& status) {
         {"files", texts(status.config_files())},
         {"hash", status.config_hash()},
         {"last_reload", status.has_last_reload() ? json_of(status.last_reload()) : Json()}};
+    document["cluster"] = status.has_peers() ? json_peers(status.peers()) : Json();
     document["interfaces"] = list_of(status.interfaces());
     document["vips"] = list_of(status.vips());
     document["services"] = {{"total", status.services()},
@@ -276,6 +280,9 @@ Json to_json(std::string_view command, const control::Response& response) {
             break;
         case control::Response::kHealth:
             document.update(json_health(response.health()));
+            break;
+        case control::Response::kPeers:
+            document.update(json_peers(response.peers()));
             break;
         case control::Response::kTraced:
             document.update(json_trace(response.traced()));

@@ -11,6 +11,7 @@
 #include "cli/drain_wait.h"
 #include "cli/events.h"
 #include "cli/json.h"
+#include "cli/keygen.h"
 #include "cli/options.h"
 #include "cli/table.h"
 
@@ -69,6 +70,10 @@ int run(const Options& options, const Version&) {
 
 int run(const Options& options, const Ask& task) {
     return ask(options, task.request);
+}
+
+int run(const Options& options, const Keygen& task) {
+    return keygen(options, task);
 }
 
 int run(const Options& options, const Capture& task) {

@@ -34,6 +34,9 @@ std::string name_of(control::Interface::Mode value) {
 std::string name_of(control::Failure::Code value) {
     return word(control::Failure::Code_Name(value), "FAILURE_", value);
 }
+std::string name_of(control::Peer::State value) {
+    return word(control::Peer::State_Name(value), "PEER_", value);
+}
 
 std::optional<control::SessionState> session_state(std::string_view name) {
     for (int i = control::SessionState_MIN; i <= control::SessionState_MAX; ++i) {

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/cluster_options.h"
 #include "cli/duration.h"
 #include "cli/health_options.h"
 #include "cli/names.h"
@@ -72,6 +73,7 @@ Parser::Parser(Options& options) : options_(options) {
     add_events(app_, options_);
     add_trace(app_, options_);
     add_capture(app_, options_);
+    add_keygen(app_, options_);
     local_commands();
 }
 
@@ -99,7 +101,8 @@ CLI::App* Parser::ask(CLI::App& parent, const char* name, const char* help, Fill
 }
 
 void Parser::shows() {
-    CLI::App& show = *app_.add_subcommand("show", "Services, backends, health, sessions, drops");
+    CLI::App& show =
+        *app_.add_subcommand("show", "Services, backends, health, peers, sessions, drops");
     show.require_subcommand(1);
     ask(show, "services", "Services, their backends and their traffic",
         [](control::Request& request, const Arguments&) { request.mutable_show_services(); });
@@ -111,6 +114,7 @@ void Parser::shows() {
         ->type_name("NAME");
     backends->add_flag("--detail", options_.detail, "All that is known of each");
     add_show_health(show, options_);
+    add_show_peers(show, options_);
     ask(show, "drops", "Why packets were dropped, and what else was counted",
         [](control::Request& request, const Arguments&) { request.mutable_show_drops(); })
         ->add_flag("--all", options_.all, "Counters that are 0 too");

@@ -8,6 +8,7 @@
 #include <string>
 #include <variant>
 
+#include "cli/key_rotation.h"
 #include "control/control.pb.h"
 
 namespace bascule::cli {
@@ -24,6 +25,12 @@ struct Check {
     std::string file;
 };
 struct Version {};
+// The key file of a cluster: made, or taken a step further.
+struct Keygen {
+    std::string file;
+    std::string ring_from;  // where its ring secret comes from; empty: a new one
+    std::optional<KeyStep> rotate;
+};
 // A drain, and the wait for the last session.
 struct DrainWait {
     std::string backend;
@@ -50,7 +57,7 @@ struct Options {
     bool all = false;     // drops, status: counters that are 0 too
     bool detail = false;  // backends, health of one: all that is known of each
     std::string command;  // as JSON has it: "status", "show sessions"
-    std::variant<Version, Check, Detach, DrainWait, Capture, EventWatch, Ask> task;
+    std::variant<Version, Check, Detach, Keygen, DrainWait, Capture, EventWatch, Ask> task;
 };
 
 // Nothing when the program is to end with `exit_code`: help was given, or the usage was wrong and

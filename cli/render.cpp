@@ -9,6 +9,7 @@
 #include "cli/names.h"
 #include "cli/render_backends.h"
 #include "cli/render_health.h"
+#include "cli/render_peers.h"
 #include "cli/render_status.h"
 #include "cli/table.h"
 #include "cli/trace.h"
@@ -123,6 +124,8 @@ std::string render(const control::Response& response, const Screen& screen) {
             return render(response.detached());
         case control::Response::kHealth:
             return render_health(response.health(), screen);
+        case control::Response::kPeers:
+            return render_peers(response.peers(), screen);
         case control::Response::kTraced:
             return render_trace(response.traced(), screen);
         case control::Response::kEvents:  // the command of that name, which shows them itself

@@ -69,7 +69,9 @@ std::string operator_note(const control::Backend& backend, std::time_t now) {
     if (word.has_weight()) {
         text += fmt::format("{}weight {}", text.empty() ? "" : ", ", word.weight());
     }
-    text = fmt::format("by the operator: {} (file: weight {})", text, backend.file_weight());
+    const std::string where = word.node().empty() ? "" : " on " + harmless(word.node());
+    text =
+        fmt::format("by the operator{}: {} (file: weight {})", where, text, backend.file_weight());
     auto today = static_cast<std::uint64_t>(now);
     if (word.unix_seconds() > 0 && today >= word.unix_seconds()) {
         text += fmt::format(", {} ago", short_duration(today - word.unix_seconds()));

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/names.h"
+#include "cli/render_peers.h"
 #include "cli/sheet.h"
 #include "cli/table.h"
 #include "cli/wrap.h"
@@ -89,10 +90,13 @@ void interface_lines(Sheet& sheet, const control::Interface& interface, const Sc
 }
 
 void vip_lines(Sheet& sheet, const control::Vip& vip, const Screen& screen) {
-    sheet.line("VIP",
-               fmt::format("{} on {}  {}", harmless(vip.address()), harmless(vip.interface()),
-                           vip.held() ? paint("held here", Colour::green, screen.colours)
-                                      : paint("NOT HELD", Colour::red, screen.colours)));
+    std::string held = paint("NOT HELD", Colour::red, screen.colours);
+    if (vip.held())
+        held = paint("held here", Colour::green, screen.colours);
+    else if (!vip.holder().empty())
+        held = "held by " + harmless(vip.holder());
+    sheet.line("VIP", fmt::format("{} on {}  {}", harmless(vip.address()),
+                                  harmless(vip.interface()), held));
     if (!vip.problem().empty()) sheet.line("VIP", "  " + harmless(vip.problem()));
 }
 
@@ -159,6 +163,7 @@ std::string render_status(const control::Status& status, const Screen& screen) {
         interface_lines(sheet, interface, screen);
     for (const auto& vip : status.vips())
         vip_lines(sheet, vip, screen);
+    if (status.has_peers()) peer_lines(sheet, status.peers(), screen);
     service_lines(sheet, status, screen);
     session_lines(sheet, status);
     for (const auto& counter : status.counters()) {

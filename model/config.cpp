@@ -89,8 +89,18 @@ SectionReader merged(std::string_view path, const std::vector<Document>& documen
     return {table_schema(path), place.value_or(Place{}), std::move(members), diagnostics, whole};
 }
 
-Draft read(const std::vector<Document>& documents, Diagnostics& diagnostics) {
+bool has_table(std::string_view path, const std::vector<Document>& documents) {
+    return std::any_of(documents.begin(), documents.end(), [&](const Document& document) {
+        return std::any_of(document.root.begin(), document.root.end(), [&](const Member& member) {
+            return member.key == path && member.value.as<Table>() != nullptr;
+        });
+    });
+}
+
+Draft read(const std::vector<Document>& documents, std::string_view host_name,
+           Diagnostics& diagnostics) {
     Draft draft;
+    draft.host_name = host_name;
     draft.whole = std::all_of(documents.begin(), documents.end(),
                               [](const Document& document) { return document.whole; });
     SectionReader defaults = merged("defaults", documents, draft.whole, diagnostics);
@@ -100,6 +110,7 @@ Draft read(const std::vector<Document>& documents, Diagnostics& diagnostics) {
                            diagnostics);
         root.expect_table("node");
         root.expect_table("defaults");
+        root.expect_table("cluster");
         root.expect_table("log");
         root.expect_table("hook");
         for (SectionReader& vip : root.sections("vip"))
@@ -117,6 +128,10 @@ Draft read(const std::vector<Document>& documents, Diagnostics& diagnostics) {
     draft.tunnel_source_v6 = node.tunnel_source("tunnel_source_v6");
     draft.probe_network_v4 = node.network("probe_network_v4");
     draft.probe_network_v6 = node.network("probe_network_v6");
+    if (has_table("cluster", documents)) {
+        SectionReader cluster = merged("cluster", documents, draft.whole, diagnostics);
+        draft.cluster = read_cluster(cluster);
+    }
     SectionReader hook = merged("hook", documents, draft.whole, diagnostics);
     draft.hook = read_program(hook);
     draft.hook_timeout = hook.milliseconds("timeout");
@@ -182,9 +197,9 @@ ServiceConfig service_of(const ServiceDraft& draft, const Diagnostics& diagnosti
 }
 
 // Only of a draft without errors.
-Config config_of(const Draft& draft, std::string_view host_name, const Diagnostics& diagnostics) {
+Config config_of(const Draft& draft, const Diagnostics& diagnostics) {
     Config config;
-    config.node.name = draft.name.value.value_or(std::string(host_name));
+    config.node.name = draft.name.value.value_or(draft.host_name);
     for (const auto& interface : draft.interfaces)
         config.node.interfaces.push_back(*interface.value);
     config.node.xdp_mode = meaning(draft.xdp_mode, xdp_modes);
@@ -195,6 +210,7 @@ Config config_of(const Draft& draft, std::string_view host_name, const Diagnosti
     config.node.tunnel_source_v6 = draft.tunnel_source_v6.value;
     config.node.probe_network_v4 = *draft.probe_network_v4.value;
     config.node.probe_network_v6 = *draft.probe_network_v6.value;
+    if (draft.cluster) config.cluster = cluster_of(*draft.cluster, diagnostics);
     for (const VipDraft& vip : draft.vips)
         config.vips.push_back({*vip.address.value, *vip.interface.value});
     for (const ServiceDraft& service : draft.services)
@@ -227,13 +243,13 @@ ParsedConfig parse_config(const std::vector<SourceText>& sources, std::string_vi
     std::vector<Document> documents;
     for (std::size_t file = 0; file < sources.size(); ++file)
         documents.push_back(parse_toml(sources[file].text, file, diagnostics));
-    const Draft draft = read(documents, diagnostics);
+    const Draft draft = read(documents, host_name, diagnostics);
     if (!draft.name.written && draft.whole && !is_name(host_name))
         diagnostics.add(draft.name.place, "the host name " + quoted(host_name) +
                                               " is no name for a node: set 'name' in [node]");
     check(draft, diagnostics);
     if (!diagnostics.empty()) return {{}, diagnostics.report()};
-    return {config_of(draft, host_name, diagnostics), {}};
+    return {config_of(draft, diagnostics), {}};
 }
 
 }  // namespace bascule::model

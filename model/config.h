@@ -235,8 +235,56 @@ struct HookConfig {
     bool operator==(const HookConfig&) const = default;
 };
 
+enum class Failback { when_synced, never };
+const char* name_of(Failback failback);  // "when-synced", as in the file
+
+// Where a node of the cluster is reached: heartbeats by UDP, streams by TCP.
+struct Endpoint {
+    Address address;         // a unicast address that is not a VIP
+    std::uint16_t port = 0;  // host order
+
+    auto operator<=>(const Endpoint&) const = default;
+    std::string to_string() const;  // "10.9.0.11:7400", "[fd00::1]:7400"
+};
+
+// How many paths and nodes there may be, and what is listened at when no port is written.
+inline constexpr std::size_t most_cluster_nodes = 16;
+inline constexpr std::size_t most_cluster_paths = 4;
+inline constexpr std::uint16_t cluster_port = 7400;
+
+struct ClusterNodeConfig {
+    std::string name;  // unique
+    // Path i leads to address i of every node: all have the same number of them, and those of one
+    // path are of one family.
+    std::vector<Endpoint> addresses;
+    std::uint32_t priority =
+        100;  // for every VIP; the highest holds it, of equals the first by name
+    Origin origin;
+
+    bool operator==(const ClusterNodeConfig&) const = default;
+};
+
+// The nodes that belong together: the same on each of them.
+struct ClusterConfig {
+    std::string name;
+    std::string key_file = "/etc/bascule/cluster.key";
+    Milliseconds heartbeat_interval{20};
+    std::uint32_t dead_after = 5;  // silent intervals on every path
+    Failback failback = Failback::when_synced;
+    Milliseconds failback_delay{0};
+    std::vector<Address> witness;
+    std::vector<ClusterNodeConfig> nodes;  // this one included; at least two
+    Origin origin;                         // of the table
+    Origin key_origin;                     // of `key_file`
+
+    bool operator==(const ClusterConfig&) const = default;
+    // nullptr: there is none of that name.
+    const ClusterNodeConfig* find(std::string_view node) const;
+};
+
 struct Config {
     NodeConfig node;
+    std::optional<ClusterConfig> cluster;  // none: a node by itself
     std::vector<VipConfig> vips;
     std::vector<ServiceConfig> services;
     LogConfig log;

@@ -34,6 +34,7 @@ public:
         check_mss_clamp(draft_.defaults, diagnostics_);
         check_counts();
         check_vips();
+        check_cluster(draft_, around_, diagnostics_);
         check_ports(draft_, diagnostics_);
         Unique<std::string> names(diagnostics_);
         for (const ServiceDraft& service : draft_.services) {

@@ -64,6 +64,9 @@ void check_probe(const HealthDraft& health, Diagnostics& diagnostics);
 // Whether Linux would send a packet there, and nobody else has these addresses.
 void check_probe_network(const Placed<Address>& network, Diagnostics& diagnostics);
 
+// The nodes of the cluster, and that this one is of them.
+void check_cluster(const Draft& draft, const Surroundings& around, Diagnostics& diagnostics);
+
 // Services that want the same ports, and more ranges than the data plane holds.
 void check_ports(const Draft& draft, Diagnostics& diagnostics);
 

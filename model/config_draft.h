@@ -4,9 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "model/config_cluster.h"
 #include "model/config_health.h"
 #include "model/config_reader.h"
 
@@ -59,6 +61,7 @@ struct VipDraft {
 
 struct Draft {
     Placed<std::string> name;
+    std::string host_name;  // the default of `name`
     std::vector<Placed<std::string>> interfaces;
     Placed<std::string_view> xdp_mode;
     Placed<std::int64_t> max_sessions;
@@ -68,6 +71,7 @@ struct Draft {
     Placed<Address> probe_network_v4;
     Placed<Address> probe_network_v6;
     ForwardDraft defaults;
+    std::optional<ClusterDraft> cluster;
     std::vector<VipDraft> vips;
     std::vector<ServiceDraft> services;
     Placed<std::string_view> level;

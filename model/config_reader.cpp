@@ -13,6 +13,12 @@ std::string header(const TableSchema& schema) {
     return schema.repeated ? "[[" + path + "]]" : "[" + path + "]";
 }
 
+bool is_repeatable(const TableSchema& schema, std::string_view key) {
+    return std::any_of(schema.keys.begin(), schema.keys.end(), [&](const KeySchema& one) {
+        return one.key == key && one.type == KeyType::tables;
+    });
+}
+
 }  // namespace
 
 std::vector<const Member*> members_of(const Table& table) {
@@ -38,8 +44,8 @@ void SectionReader::check_keys() {
     for (const Member* member : members_) {
         const auto first = std::find_if(seen.begin(), seen.end(),
                                         [&](const auto& s) { return s.first == member->key; });
-        // Only in a section that is merged from several files.
-        if (first != seen.end())
+        // Only in a section that is merged from several files. Arrays of tables are taken together.
+        if (first != seen.end() && !is_repeatable(*schema_, member->key))
             diagnostics_->add(member->place, quoted(member->key) + " of " + header(*schema_) +
                                                  " is set already at " +
                                                  diagnostics_->to_string(first->second));
@@ -132,15 +138,19 @@ SectionReader SectionReader::section(std::string_view key) {
 }
 
 std::vector<SectionReader> SectionReader::sections(std::string_view key) {
-    const KeySchema& schema = key_schema(*schema_, key);
-    const TableSchema& inner = inner_schema(key);
-    const Member* member = find(key);
-    if (member == nullptr) return {};
     std::vector<SectionReader> all;
-    const auto* array = member->value.as<Array>();
+    for (const Member* member : members_)
+        if (member->key == key) add_sections(*member, all);
+    return all;
+}
+
+void SectionReader::add_sections(const Member& member, std::vector<SectionReader>& all) {
+    const KeySchema& schema = key_schema(*schema_, member.key);
+    const TableSchema& inner = inner_schema(member.key);
+    const auto* array = member.value.as<Array>();
     if (array == nullptr) {
-        wrong(schema, member->value, "an array of tables (" + header(inner) + ")");
-        return {};
+        wrong(schema, member.value, "an array of tables (" + header(inner) + ")");
+        return;
     }
     for (const Value& element : *array) {
         if (const auto* table = element.as<Table>())
@@ -148,7 +158,6 @@ std::vector<SectionReader> SectionReader::sections(std::string_view key) {
         else
             wrong(schema, element, "a table (" + header(inner) + ")");
     }
-    return all;
 }
 
 }  // namespace bascule::model

@@ -49,6 +49,10 @@ public:
     Placed<Texts> texts(std::string_view key);  // texts, command
     Placed<std::vector<StatusRange>> status(std::string_view key);
     Placed<Address> network(std::string_view key);  // network_v4, network_v6
+    // Elements that cannot be read have no value; none at all when it is no array, or of a wrong
+    // length.
+    Placed<std::vector<Placed<Address>>> addresses(std::string_view key);
+    Placed<std::vector<Placed<Endpoint>>> endpoints(std::string_view key);
     // The table at `key`; an empty one where none is written.
     SectionReader section(std::string_view key);
     std::vector<SectionReader> sections(std::string_view key);
@@ -70,10 +74,14 @@ private:
     void not_yet(const KeySchema& schema, const Value& value);
     void check_keys();
     void check_key(const Member& member);
+    void add_sections(const Member& member, std::vector<SectionReader>& all);
 
     bool fits_length(const KeySchema& schema, const Value& value, std::size_t size,
                      std::string_view what);
     std::optional<std::string> element(const KeySchema& schema, const Value& value);
+    template <typename T, typename Parse>
+    Placed<std::vector<Placed<T>>> list(std::string_view key, std::string_view what,
+                                        std::string_view one, Parse parse);
 
     const TableSchema* schema_;
     Place place_;

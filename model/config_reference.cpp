@@ -69,6 +69,11 @@ std::string type_text(const KeySchema& key) {
         case KeyType::network_v6:
             return std::string(key.type == KeyType::network_v4 ? "IPv4" : "IPv6") + " network, /" +
                    std::to_string(key.least);
+        case KeyType::addresses:
+            return "array of " + integers() + " IPv4 or IPv6 addresses";
+        case KeyType::endpoints:
+            return "array of " + integers() + " addresses such as `\"10.9.0.11:7400\"`, " +
+                   "`\"[fd00::1]:7400\"`; without a port: " + std::to_string(cluster_port);
         case KeyType::table:
         case KeyType::tables:
         case KeyType::later:
@@ -134,7 +139,8 @@ std::string config_reference() {
         "names, "
         "in [TOML](https://toml.io). The `[[...]]` tables of all files are taken together; a key "
         "of "
-        "`[node]`, `[defaults]`, `[hook]` or `[log]` may be set in one file only. `bascule check` "
+        "`[node]`, `[cluster]`, `[defaults]`, `[hook]` or `[log]` may be set in one file only. "
+        "`bascule check` "
         "reports "
         "every error of "
         "every file with its place.\n";

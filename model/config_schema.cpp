@@ -12,10 +12,10 @@ namespace {
 using enum KeyType;
 
 constexpr KeySchema root_keys[] = {
-    {.key = "node", .type = table},    {.key = "defaults", .type = table},
-    {.key = "vip", .type = tables},    {.key = "service", .type = tables},
-    {.key = "log", .type = table},     {.key = "hook", .type = table},
-    {.key = "cluster", .type = later}, {.key = "lists", .type = later},
+    {.key = "node", .type = table},     {.key = "defaults", .type = table},
+    {.key = "cluster", .type = table},  {.key = "vip", .type = tables},
+    {.key = "service", .type = tables}, {.key = "log", .type = table},
+    {.key = "hook", .type = table},     {.key = "lists", .type = later},
     {.key = "http", .type = later},
 };
 
@@ -25,6 +25,8 @@ std::span<const TableSchema> config_schema() {
     static const TableSchema schema[] = {
         {"", false, "", root_keys},
         node_table(),
+        cluster_table(),
+        cluster_node_table(),
         defaults_table(),
         vip_table(),
         service_table(),

@@ -32,6 +32,8 @@ enum class KeyType {
     source_v6,
     network_v4,  // with a prefix length of `least`
     network_v6,
+    addresses,  // an array of addresses; `least` and `most` are of its length
+    endpoints,  // an array of addresses, each with a port or without; likewise
     table,
     tables,
     later,  // known, but not supported by this version

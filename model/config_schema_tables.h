@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "model/config.h"
 #include "model/config_schema.h"
 
 namespace bascule::model {
@@ -13,6 +14,9 @@ TableSchema defaults_table();
 TableSchema vip_table();
 TableSchema log_table();
 TableSchema hook_table();
+
+TableSchema cluster_table();
+TableSchema cluster_node_table();
 
 TableSchema service_table();
 TableSchema session_table();
@@ -28,6 +32,7 @@ inline constexpr std::string_view forward_words[] = {"l2", "ipip", "gue", "local
 inline constexpr std::int64_t longest_text = 1024;
 inline constexpr std::int64_t most_arguments = 64;
 inline constexpr std::size_t most_status_ranges = 32;
+inline constexpr std::int64_t most_witnesses = 8;
 
 // Of the 32 bits beyond it a probe takes the last ones only; the rest are zero.
 inline constexpr unsigned probe_prefix_v6 = 96;

@@ -101,6 +101,33 @@ bool contains(const Network& network, const Address& address) {
     return true;
 }
 
+std::optional<Endpoint> parse_endpoint(std::string_view text, std::uint16_t port) {
+    std::string_view host = text;
+    std::optional<std::string_view> digits;
+    // A bare IPv6 address has colons of its own: with a port it stands in brackets.
+    if (text.starts_with('[')) {
+        const auto end = text.find(']');
+        if (end == std::string_view::npos) return {};
+        host = text.substr(1, end - 1);
+        if (host.find(':') == std::string_view::npos) return {};
+        if (end + 1 < text.size()) {
+            if (text[end + 1] != ':') return {};
+            digits = text.substr(end + 2);
+        }
+    } else if (const auto colon = text.find(':');
+               colon != std::string_view::npos &&
+               text.find(':', colon + 1) == std::string_view::npos) {
+        host = text.substr(0, colon);
+        digits = text.substr(colon + 1);
+    }
+    const auto address = Address::parse(host);
+    if (!address) return {};
+    if (!digits) return Endpoint{*address, port};
+    const auto own = parse_port(*digits);
+    if (!own) return {};
+    return Endpoint{*address, *own};
+}
+
 std::optional<PortRange> parse_ports(std::string_view text) {
     if (text == "any") return PortRange{0, 65535};
     const std::size_t dash = text.find('-');

@@ -35,6 +35,9 @@ bool is_network(const Network& network);
 // Whether the address is in it; they may be of different IP versions.
 bool contains(const Network& network, const Address& address);
 
+// "10.9.0.11:7400", "[fd00::1]:7400"; without a port it gets `port`.
+std::optional<Endpoint> parse_endpoint(std::string_view text, std::uint16_t port);
+
 // "8000-8099", which may be reversed, or "any".
 std::optional<PortRange> parse_ports(std::string_view text);
 

@@ -22,7 +22,7 @@ _bascule() {
                 ;;
             --timeout | --service | --backend | --source | --state | --limit | --bpffs | -w | --write | --reason | \
                 --client | --vip | --port | --protocol | --sample | --snap | --count | --for | --flags | \
-                --in | --size | --vlan | --since | --subject) ((i++)) ;;
+                --in | --size | --vlan | --since | --subject | --ring-from | --rotate) ((i++)) ;;
             -*) ;;
             *) if [[ -z $command ]]; then command=${words[i]}; elif [[ -z $object ]]; then object=${words[i]}; fi ;;
         esac
@@ -33,7 +33,8 @@ _bascule() {
         --runtime-dir | --bpffs) _filedir -d && return ;;
         --timeout | --limit | --source | --since) return ;;
         --client | --vip | --port | --sample | --snap | --count | --for | --size | --vlan) return ;;
-        -w | --write) _filedir && return ;;
+        -w | --write | --ring-from) _filedir && return ;;
+        --rotate) names="add switch drop" ;;
         --reason) names=$(_bascule_ask name show drops --all) ;;
         --protocol) names="tcp udp" ;;
         --flags) names="syn ack fin,ack rst none" ;;
@@ -41,7 +42,7 @@ _bascule() {
         --state) names="embryonic adopted closing established" ;;
         --service) names=$(_bascule_ask name show services) ;;
         --backend) names=$(_bascule_ask id show backends) ;;
-        --subject) names="$(_bascule_ask name show services) $(_bascule_ask id show backends)" ;;
+        --subject) names="$(_bascule_ask name show services) $(_bascule_ask id show backends) $(_bascule_ask name show peers)" ;;
     esac
     if [[ -n $names || $prev == --service || $prev == --backend || $prev == --subject ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")
@@ -53,6 +54,8 @@ _bascule() {
         case "$command $object" in
             "status " | "show drops") names+=" --all" ;;
             "show backends") names+=" --service --detail" ;;
+            "show peers") names+=" --detail" ;;
+            keygen*) names+=" --ring-from --rotate" ;;
             "show health") names+=" --history" ;;
             "events ") names+=" --follow --since --limit --subject" ;;
             drain*) names+=" --wait" ;;
@@ -66,11 +69,12 @@ _bascule() {
         esac
     else
         case "$command $object" in
-            " ") names="capture check detach disable drain enable events reload show status trace version weight" ;;
-            "show ") names="services backends health sessions drops" ;;
+            " ") names="capture check detach disable drain enable events keygen reload show status trace version weight" ;;
+            "show ") names="services backends health peers sessions drops" ;;
             "show health") names="$(_bascule_ask name show services) $(_bascule_ask id show backends)" ;;
             "drain " | "disable " | "enable " | "weight ") names=$(_bascule_ask id show backends) ;;
             "check ") _filedir toml && return ;;
+            "keygen ") _filedir && return ;;
         esac
     fi
     mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")

@@ -97,6 +97,19 @@ TEST_F(Moments, AnEventIsALineAndOnATerminalSeveral) {
               "                                         refused\n");
 }
 
+TEST(EventText, PeersThatComeAndGoHaveTheirColours) {
+    Screen screen;
+    screen.colours = true;
+    for (const char* worse : {"peer_dead", "peer_unsynced", "peer_refused", "path_down"})
+        EXPECT_NE(render_event(event(worse, "lb2", "why"), screen).find("\x1b[31m"),
+                  std::string::npos)
+            << worse;
+    for (const char* better : {"peer_alive", "peer_synced", "path_up"})
+        EXPECT_NE(render_event(event(better, "lb2", ""), screen).find("\x1b[32m"),
+                  std::string::npos)
+            << better;
+}
+
 TEST(HealthText, NoBackends) {
     EXPECT_EQ(render_health({}, {}), "no backends\n");
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "canned_health.h"
+#include "canned_peers.h"
 #include "control/framing.h"
 
 namespace bascule::control {
@@ -93,6 +94,7 @@ inline void fill_status(Status& status, bool degraded) {
     counts.set_used_v4(120'000);
     counts.set_used_v6(5268);
     status.set_deltas_read(9'876'543);
+    fill_peers(*status.mutable_peers(), degraded);
     add_counter(*status.add_counters(), "expired", "sessions ended for idleness", 4'567'890);
     auto& notice = *status.add_notices();
     notice.set_what("far: packets over 1480 bytes do not fit the tunnel");
@@ -280,6 +282,9 @@ inline Response canned_response(const Request& request, bool degraded) {
             break;
         case Request::kShowHealth:
             fill_health(*response.mutable_health(), request.show_health());
+            break;
+        case Request::kShowPeers:
+            fill_peers(*response.mutable_peers(), degraded);
             break;
         case Request::kEvents:
             fill_events(*response.mutable_events());

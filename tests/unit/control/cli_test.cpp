@@ -29,6 +29,7 @@ const std::vector<Words> kQuestions = {{"status"},
                                        {"enable", "down"},
                                        {"weight", "web1", "50"},
                                        {"reload"},
+                                       {"show", "peers"},
                                        {"detach"}};
 
 TEST_F(Command, ItKeepsToTheWidthOfTheTerminal) {

@@ -18,6 +18,22 @@ tunnel_source_v6 = "2001:db8:f::1"
 probe_network_v4 = "241.0.0.0/10"
 probe_network_v6 = "fd00:1::/96"
 
+[cluster]
+name = "edge"
+key_file = "/etc/bascule/edge.key"
+heartbeat_interval = "50ms"
+dead_after = 4
+failback = "never"
+failback_delay = "1m"
+witness = ["10.9.0.1", "2001:db8::1"]
+[[cluster.node]]
+name = "lb1"
+addresses = ["10.9.0.11:7401", "[fd00::11]:7402", "172.31.0.1"]
+priority = 150
+[[cluster.node]]
+name = "lb2"
+addresses = ["10.9.0.12", "fd00::12", "172.31.0.2:7403"]
+
 [defaults]
 forward = "ipip"
 gue_port = 6081

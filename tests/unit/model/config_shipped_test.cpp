@@ -42,6 +42,14 @@ TEST(ShippedConfig, CommentedSettingsAreValidAndDefaults) {
     node.interfaces = {"eth0"};
     EXPECT_EQ(config.node, node);
     EXPECT_EQ(config.log, LogConfig{});
+    ASSERT_TRUE(config.cluster);
+    ASSERT_EQ(config.cluster->nodes.size(), 2u);
+    ClusterConfig cluster;
+    cluster.name = "edge";
+    cluster.nodes = config.cluster->nodes;
+    cluster.witness = config.cluster->witness;
+    EXPECT_EQ(*config.cluster, cluster);
+    EXPECT_EQ(config.cluster->nodes[1].priority, ClusterNodeConfig{}.priority);
     ASSERT_EQ(config.services.size(), 1u);
     ASSERT_EQ(config.services[0].backends.size(), 2u);
     EXPECT_EQ(config.services[0].backends[0].weight, BackendConfig{}.weight);
