@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdexcept>
+
+#include "sync/codec.h"
+#include "sync/codec_check.h"
+#include "sync/codec_text.h"
+
+namespace bascule::sync {
+
+namespace {
+
+void write(const NodeFacts& facts, wire::NodeFacts& out) {
+    out.set_attached(facts.attached);
+    out.set_links_up(facts.links_up);
+    out.set_witness(facts.witness);
+    out.set_synced(facts.synced);
+    out.set_leaving(facts.leaving);
+    out.set_config_hash(facts.config_hash);
+    out.set_ring_hash(facts.ring_hash);
+    out.set_shared_digest(facts.shared_digest);
+    out.set_release(facts.release);
+}
+
+NodeFacts read(const wire::NodeFacts& facts) {
+    return {.attached = facts.attached(),
+            .links_up = facts.links_up(),
+            .witness = facts.witness(),
+            .synced = facts.synced(),
+            .leaving = facts.leaving(),
+            .config_hash = facts.config_hash(),
+            .ring_hash = facts.ring_hash(),
+            .shared_digest = facts.shared_digest(),
+            .release = shown(facts.release())};
+}
+
+void write(const Echo& echo, wire::Echo& out) {
+    out.set_incarnation(echo.incarnation);
+    out.set_sequence(echo.sequence);
+    out.set_sent(echo.sent);
+    out.set_held(echo.held);
+}
+
+}  // namespace
+
+std::string encode_heartbeat(const Heartbeat& heartbeat) {
+    wire::Heartbeat out;
+    out.set_version(heartbeat.version);
+    out.set_needs(heartbeat.needs);
+    out.set_node(heartbeat.node);
+    out.set_to(heartbeat.to);
+    out.set_incarnation(heartbeat.incarnation);
+    out.set_path(heartbeat.path);
+    out.set_sequence(heartbeat.sequence);
+    out.set_sent(heartbeat.sent);
+    out.set_wall(heartbeat.wall);
+    for (const Echo& echo : heartbeat.echoes)
+        write(echo, *out.add_echoes());
+    out.set_probe(heartbeat.probe);
+    out.set_hears(heartbeat.hears);
+    write(heartbeat.facts, *out.mutable_facts());
+    if (auto fine = check(out); !fine) throw std::logic_error("heartbeat: " + fine.error().text());
+    return out.SerializeAsString();
+}
+
+std::optional<Heartbeat> decode_heartbeat(std::span<const std::uint8_t> bytes) {
+    wire::Heartbeat in;
+    if (bytes.size() > most_frame ||
+        !in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || !check(in))
+        return std::nullopt;
+    Heartbeat out{.version = in.version(),
+                  .needs = in.needs(),
+                  .node = in.node(),
+                  .to = in.to(),
+                  .incarnation = in.incarnation(),
+                  .path = in.path(),
+                  .sequence = in.sequence(),
+                  .sent = in.sent(),
+                  .wall = in.wall(),
+                  .echoes = {},
+                  .probe = in.probe(),
+                  .hears = in.hears(),
+                  .facts = read(in.facts())};
+    for (const wire::Echo& echo : in.echoes())
+        out.echoes.push_back({.incarnation = echo.incarnation(),
+                              .sequence = echo.sequence(),
+                              .sent = echo.sent(),
+                              .held = echo.held()});
+    return out;
+}
+
+}  // namespace bascule::sync

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the control thread and the heartbeat thread say to each other. All of it is replaced or
+// merged when the other one is slow, so it is bounded, and neither waits.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sync/descriptor.h"
+#include "sync/heartbeat_port.h"
+#include "sync/slot.h"
+
+namespace bascule::sync {
+
+// A number of the kernel's that wakes who polls it. Any thread.
+class WakeUp {
+public:
+    WakeUp();  // std::system_error: the process has no descriptor left
+    void ring() const;
+    void clear() const;
+    int fd() const { return fd_.get(); }
+
+private:
+    Descriptor fd_;
+};
+
+// Both halves of a set of keys; made by who brings them, for that takes time.
+struct Seals {
+    Seals(const ClusterKeys& keys, const std::string& cluster, const std::string& self,
+          const std::vector<std::string>& peers)
+        : sealer(keys, cluster, self), opener(keys, cluster, self, peers) {}
+
+    HeartbeatSealer sealer;
+    HeartbeatOpener opener;
+};
+
+// To the heartbeat thread, by any thread.
+struct HeartbeatInbox {
+    WakeUp wake_up;
+    Slot<NodeFacts> facts;
+    Slot<Seals> seals;
+    std::atomic<std::uint32_t> answered{0};  // bit i: the stream of peer i
+    std::atomic<bool> stop{false};
+};
+
+// To the control thread. `report` is the newest; `changes` are all since the last that it took.
+struct HeartbeatNews {
+    std::vector<MembershipChange> changes;
+    HeartbeatReport report;
+};
+
+struct HeartbeatOutbox {
+    WakeUp wake_up;
+    Slot<HeartbeatNews> news;
+    Slot<HeartbeatNews> read;  // given back: the heartbeat thread frees what it has allocated
+};
+
+// Appends; beyond `most_changes` one that another one of its peer follows is lost, and counted.
+inline constexpr std::size_t most_changes = 256;
+void add_change(std::vector<MembershipChange>& changes, MembershipChange change,
+                std::uint64_t& lost);
+
+}  // namespace bascule::sync

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sync/heartbeat_thread.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <chrono>
+#include <ctime>
+#include <stdexcept>
+#include <utility>
+
+#include "sync/realtime.h"
+
+namespace bascule::sync {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto look_every = 1s;  // at paths that may have come or gone
+constexpr auto report_every = 100ms;
+
+Moment monotonic() {
+    return std::chrono::steady_clock::now();
+}
+
+WallMilliseconds wall() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<WallMilliseconds>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+// The first of a row of moments that is after `now`.
+Moment next_after(Moment last, Nanoseconds distance, Moment now) {
+    if (now < last) return last;
+    return last + ((now - last) / distance + 1) * distance;
+}
+
+timespec until(Moment then, Moment now) {
+    const auto left = std::max<Nanoseconds>(then - now, 0ns);
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+    return {static_cast<time_t>(seconds.count()), static_cast<long>((left - seconds).count())};
+}
+
+const model::ClusterNodeConfig& own_node(const HeartbeatPortOptions& options) {
+    for (const auto& node : options.cluster.nodes)
+        if (node.name == options.self) return node;
+    throw std::logic_error("this node is none of its cluster");
+}
+
+std::vector<HeartbeatSocket> make_paths(const HeartbeatPortOptions& options) {
+    const auto& own = own_node(options);
+    std::vector<HeartbeatSocket> out;
+    for (std::size_t path = 0; path < own.addresses.size(); ++path) {
+        std::vector<model::Endpoint> peers;
+        for (const auto& node : options.cluster.nodes)
+            if (&node != &own) peers.push_back(node.addresses.at(path));
+        out.emplace_back(own.addresses[path], std::move(peers), options.cluster.heartbeat_interval);
+    }
+    return out;
+}
+
+MembershipOptions membership_options(const HeartbeatPortOptions& options) {
+    MembershipOptions out;
+    out.self = options.self;
+    out.incarnation = options.incarnation;
+    out.interval = options.cluster.heartbeat_interval;
+    out.dead_after = options.cluster.dead_after;
+    out.peers = peers_of(options.cluster, options.self);
+    out.paths = own_node(options).addresses.size();
+    out.release = options.release;
+    return out;
+}
+
+}  // namespace
+
+std::vector<std::string> peers_of(const model::ClusterConfig& cluster, const std::string& self) {
+    std::vector<std::string> out;
+    for (const auto& node : cluster.nodes)
+        if (node.name != self) out.push_back(node.name);
+    return out;
+}
+
+HeartbeatThread::HeartbeatThread(const HeartbeatPortOptions& options, std::unique_ptr<Seals> seals,
+                                 std::function<void(std::size_t)> probe_stream,
+                                 HeartbeatInbox& inbox, HeartbeatOutbox& outbox)
+    : interval_(options.cluster.heartbeat_interval),
+      membership_(membership_options(options), monotonic()),
+      seals_(std::move(seals)),
+      paths_(make_paths(options)),
+      batch_(std::make_unique<DatagramBatch>()),
+      probe_stream_(std::move(probe_stream)),
+      inbox_(inbox),
+      outbox_(outbox) {}
+
+void HeartbeatThread::run() {
+    priority_ = take_realtime_priority();
+    last_tick_ = last_refill_ = due_ = next_look_ = next_report_ = monotonic();
+    while (!inbox_.stop.load(std::memory_order_acquire)) {
+        // What has come counts before anybody is held for silent.
+        for (std::size_t path = 0; path < paths_.size(); ++path)
+            read_path(path);
+        read_mail();
+        const Moment now = monotonic();
+        if (now >= next_look_) {
+            for (HeartbeatSocket& path : paths_)
+                path.look_after();
+            next_look_ = now + look_every;
+        }
+        if (now >= due_) tick(now);
+        set_due();
+        if (now >= next_report_ || !changes_.empty()) report(now);
+        wait();
+    }
+}
+
+void HeartbeatThread::wait() {
+    std::array<pollfd, model::most_cluster_paths + 1> ready{};
+    std::size_t count = 0;
+    ready[count++] = {inbox_.wake_up.fd(), POLLIN, 0};
+    for (const HeartbeatSocket& path : paths_)
+        ready.at(count++) = {path.readable(), POLLIN, 0};
+    const Moment next = std::min({due_, next_look_, next_report_});
+    const timespec time = until(next, monotonic());
+    const bool any = ::ppoll(ready.data(), count, &time, nullptr) > 0;
+    for (std::size_t path = 0; path < paths_.size(); ++path)
+        announced_.at(path) = any && ready.at(path + 1).revents != 0;
+}
+
+void HeartbeatThread::read_mail() {
+    // First of all: what is put after this rings again.
+    inbox_.wake_up.clear();
+    if (auto seals = inbox_.seals.take()) seals_ = std::move(seals);
+    if (const auto facts = inbox_.facts.take()) membership_.set_facts(*facts);
+    std::uint32_t answered = inbox_.answered.exchange(0, std::memory_order_acq_rel);
+    for (; answered != 0; answered &= answered - 1)
+        carry_out(membership_.on_stream_answer(static_cast<std::size_t>(std::countr_zero(answered)),
+                                               monotonic()));
+}
+
+void HeartbeatThread::read_path(std::size_t path) {
+    paths_[path].read(
+        *batch_,
+        [this, path](std::size_t peer, auto datagram) { on_datagram(path, peer, datagram); },
+        std::exchange(announced_.at(path), false));
+}
+
+void HeartbeatThread::on_datagram(std::size_t path, std::size_t peer,
+                                  std::span<const std::uint8_t> datagram) {
+    auto opened = seals_->opener.open(datagram);
+    // What a peer has said is not heard from another one's address: somebody repeats it.
+    if (opened.why == Unopened::none && opened.peer != peer) opened.why = Unopened::unknown_sender;
+    if (opened.why != Unopened::none) return paths_[path].count_unopened(opened.why);
+    carry_out(membership_.on_heartbeat(peer, path, opened.heartbeat, monotonic(), wall()));
+}
+
+void HeartbeatThread::tick(Moment now) {
+    last_tick_ = now;
+    if (now - last_refill_ >= interval_ / 2) {
+        last_refill_ = now;
+        for (HeartbeatSocket& path : paths_)
+            path.refill();
+    }
+    carry_out(membership_.on_tick(now, wall()));
+}
+
+// When Membership wants it, whose rounds have fixed distances; at least every interval, and never
+// so that all time goes into ticks.
+void HeartbeatThread::set_due() {
+    const Moment earliest = last_tick_ + interval_ / 16;
+    due_ = std::min(last_tick_ + interval_, std::max(membership_.next_tick(), earliest));
+}
+
+void HeartbeatThread::carry_out(MembershipOutput output) {
+    for (const HeartbeatToSend& heartbeat : output.send)
+        send(heartbeat);
+    for (const std::size_t peer : output.probe_streams)
+        probe_stream_(peer);
+    for (MembershipChange& change : output.changes)
+        add_change(changes_, std::move(change), changes_lost_);
+    if (output.slept > 0ns) {
+        ++slept_;
+        slept_longest_ = std::max(slept_longest_, output.slept);
+    }
+}
+
+void HeartbeatThread::send(const HeartbeatToSend& to_send) {
+    const auto datagram = seals_->sealer.seal(to_send.heartbeat);
+    paths_[to_send.path].send(to_send.peer, datagram);
+}
+
+void HeartbeatThread::report(Moment now) {
+    auto news = outbox_.news.take();  // not read yet: this goes on top of it
+    if (!news) {
+        news = outbox_.read.take();
+        if (!news) news = std::make_unique<HeartbeatNews>();
+        news->changes.clear();
+    }
+    for (MembershipChange& change : changes_)
+        add_change(news->changes, std::move(change), changes_lost_);
+    changes_.clear();
+    news->report.peers = membership_.view(now);
+    news->report.paths.clear();
+    for (HeartbeatSocket& path : paths_)
+        news->report.paths.push_back(path.state());
+    news->report.slept = slept_;
+    news->report.slept_longest = slept_longest_;
+    news->report.changes_lost = changes_lost_;
+    news->report.priority = priority_;
+    outbox_.news.put(std::move(news));
+    outbox_.wake_up.ring();
+    next_report_ = next_after(next_report_, report_every, now);
+}
+
+}  // namespace bascule::sync

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// What runs on the heartbeat thread: sockets, seals and Membership in one loop. It waits in one
+// place, for datagrams, mail and the next tick together. It does not log, and takes no lock that
+// another thread of ours takes.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sync/heartbeat_mail.h"
+#include "sync/heartbeat_port.h"
+#include "sync/heartbeat_socket.h"
+#include "sync/membership.h"
+
+namespace bascule::sync {
+
+// Names of the nodes but `self`, in their order.
+std::vector<std::string> peers_of(const model::ClusterConfig& cluster, const std::string& self);
+
+class HeartbeatThread {
+public:
+    // std::logic_error: `self` is none of the nodes, or they have different numbers of addresses.
+    HeartbeatThread(const HeartbeatPortOptions& options, std::unique_ptr<Seals> seals,
+                    std::function<void(std::size_t)> probe_stream, HeartbeatInbox& inbox,
+                    HeartbeatOutbox& outbox);
+
+    // Until inbox.stop.
+    void run();
+
+private:
+    void wait();
+    void read_mail();
+    void read_path(std::size_t path);
+    void on_datagram(std::size_t path, std::size_t peer, std::span<const std::uint8_t> datagram);
+    void tick(Moment now);
+    void set_due();
+    void carry_out(MembershipOutput output);
+    void send(const HeartbeatToSend& heartbeat);
+    void report(Moment now);
+
+    const Nanoseconds interval_;
+    Membership membership_;
+    std::unique_ptr<Seals> seals_;
+    std::vector<HeartbeatSocket> paths_;
+    std::array<bool, model::most_cluster_paths> announced_{};  // poll said that something is there
+    std::unique_ptr<DatagramBatch> batch_;
+    std::function<void(std::size_t)> probe_stream_;
+    HeartbeatInbox& inbox_;
+    HeartbeatOutbox& outbox_;
+
+    Moment last_tick_;
+    Moment last_refill_;
+    Moment due_;  // the next one
+    Moment next_look_;
+    Moment next_report_;
+    std::vector<MembershipChange> changes_;  // not reported yet
+    std::uint64_t changes_lost_ = 0;
+    std::uint64_t slept_ = 0;
+    Nanoseconds slept_longest_{0};
+    std::string priority_;
+};
+
+}  // namespace bascule::sync

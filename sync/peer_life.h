@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Alive, suspect or dead: one peer's life by the silence on all of its paths. Pure; no clock.
+//
+// The heartbeat of an interval may come as late as the middle of the next one: suspect is who was
+// silent for dead_after - 1/2 intervals, and dead one interval later unless something answers.
+// Where round trips take longer than an interval the last round is as long as answers take, at most
+// dead_after intervals. Who answers by the stream alone stays suspect, and is asked again and
+// again.
+#pragma once
+
+#include <cstdint>
+
+#include "sync/membership.h"
+#include "sync/moment.h"
+
+namespace bascule::sync {
+
+class PeerLife {
+public:
+    static constexpr unsigned probes_a_round = 16;
+    // A thread that is late every time would otherwise never find anybody dead.
+    static constexpr unsigned most_postponed = 3;
+
+    struct Step {
+        bool probe = false;       // now, by every path
+        bool ask_stream = false;  // a round begins
+        bool changed = false;     // liveness() is another one
+    };
+
+    PeerLife(Nanoseconds interval, std::uint32_t dead_after, Moment now)
+        : interval_(interval), dead_after_(dead_after), since_(now), last_heard_(now) {}
+
+    // True: it was not alive before.
+    bool heard(Moment now);
+    // By the stream, what it was asked since the round began.
+    void answered() { answered_ = true; }
+    // `slept`: this thread came much too late; `patience`: how long answers take; `left`: it has
+    // said good-bye, so nothing is asked.
+    Step tick(Moment now, bool slept, Nanoseconds patience, bool left);
+
+    // When tick() has something to do at the earliest; Moment::max(): when something is heard.
+    Moment next() const;
+    Liveness liveness() const { return liveness_; }
+    Moment since() const { return since_; }
+    Moment last_heard() const { return last_heard_; }
+    unsigned probes() const { return probes_; }  // rounds of probes since it was suspected
+    std::uint64_t suspected() const { return suspected_; }
+    std::uint64_t died() const { return died_; }
+
+private:
+    Nanoseconds allowed_silence() const { return interval_ * dead_after_ - interval_ / 2; }
+    void become(Liveness liveness, Moment now);
+    Step begin_round(Moment now, Nanoseconds patience);
+    Step in_suspicion(Moment now, bool slept, Nanoseconds patience);
+
+    Nanoseconds interval_;
+    std::uint32_t dead_after_;
+    Liveness liveness_ = Liveness::unknown;
+    Moment since_;
+    Moment last_heard_;
+
+    // While suspect.
+    Moment judge_at_{};
+    Moment next_probe_{};
+    Nanoseconds probe_gap_{0};
+    unsigned probes_ = 0;
+    unsigned probes_left_ = 0;
+    unsigned postponed_ = 0;
+    bool answered_ = false;
+
+    std::uint64_t suspected_ = 0;
+    std::uint64_t died_ = 0;
+};
+
+}  // namespace bascule::sync

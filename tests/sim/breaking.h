@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a message is damaged when a run breaks something on purpose.
+#pragma once
+
+#include "sim/plan.h"
+#include "sim/random.h"
+#include "sync/messages.h"
+
+namespace bascule::sim {
+
+void break_message(const Plan& plan, Random& random, sync::StreamMessage& message);
+
+}  // namespace bascule::sim

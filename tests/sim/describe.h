@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages and sessions in words, for --verbose.
+#pragma once
+
+#include <string>
+
+#include "sim/table.h"
+#include "sync/messages.h"
+
+namespace bascule::sim {
+
+std::string describe(const sync::StreamMessage& message, const Truth& truth);
+std::string describe(const Table::Slot& slot);
+
+}  // namespace bascule::sim

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What has to hold after every step, and once all has healed. What a replica writes is judged where
+// it is written (table.h), and words where they change (words.h).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/node.h"
+#include "sim/paths.h"
+#include "sim/streams.h"
+
+namespace bascule::sim {
+
+using Nodes = std::vector<std::unique_ptr<Node>>;
+
+class Judge {
+public:
+    Judge(const Plan& plan, const Schedule& schedule, const Paths& paths, const Streams& streams,
+          const Truth& truth, const Nodes& nodes);
+
+    // After every step. Throws Violation.
+    void judge();
+    void on_change(std::size_t node, const sync::MembershipChange& change) const;
+    // Something was done to the network or to a node.
+    void on_trouble() { troubled_ = schedule_.now(); }
+    // Answers may take long from now on: those who are silent are found later.
+    void on_delay() { delayed_ = true; }
+
+    // What is not as it has to be once all has healed; empty: all nodes are in step.
+    std::string still_apart() const;
+    // Flows whose backends differ; empty: none.
+    std::string tables_differ(std::size_t one, std::size_t other) const;
+
+private:
+    void judge_bounds(const Node& node) const;
+    void judge_liveness(std::size_t judging, std::size_t judged) const;
+    void judge_synced(std::size_t one, std::size_t other);
+    bool is_calm() const;
+    // Since when heartbeats come without fault, both ways by one path; max: they do not.
+    Time clean_since(std::size_t judging, std::size_t judged) const;
+    Time heard_cleanly_since(std::size_t judging, std::size_t judged) const;
+    Time silent_since(std::size_t judging, std::size_t judged) const;
+    bool near_its_end(std::size_t flow) const;
+
+    const Plan& plan_;
+    const Schedule& schedule_;
+    const Paths& paths_;
+    const Streams& streams_;
+    const Truth& truth_;
+    const Nodes& nodes_;
+    Time troubled_{0};
+    bool delayed_ = false;
+    std::vector<std::uint64_t> compared_;  // by pair: sum of the versions that were found equal
+};
+
+}  // namespace bascule::sim

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/world.h"
+
+#include <cstdio>
+
+#include "sim/events.h"
+
+namespace bascule::sim {
+namespace {
+
+constexpr std::size_t most_waiting = 200;
+// Streams are given up, made anew, paced and audited meanwhile.
+constexpr Time together_within = 20s;
+constexpr Time together_for = 2500ms;
+
+}  // namespace
+
+World::World(const Plan& plan, std::ostream* shown)
+    : plan_(plan),
+      shown_(shown),
+      random_(plan.seed),
+      truth_(plan_),
+      paths_(plan_),
+      streams_(plan_, schedule_, paths_, random_),
+      judge_(plan_, schedule_, paths_, streams_, truth_, nodes_),
+      recorder_(plan_, random_),
+      waiting_(plan_.nodes) {
+    for (std::size_t node = 0; node < plan_.nodes; ++node) {
+        nodes_.push_back(
+            std::make_unique<Node>(node, plan_, schedule_, streams_, truth_, random_, *this));
+        streams_.add(*nodes_.back());
+    }
+}
+
+void World::run() {
+    Clients clients(*this);
+    Troubles troubles(*this);
+    for (const auto& node : nodes_)
+        node->start(false);
+    streams_.start();
+    clients.begin(plan_.chaos);
+    troubles.begin(plan_.chaos);
+    run_until(plan_.chaos);
+    troubles.heal();
+    come_together();
+}
+
+void World::run_until(Time end) {
+    while (schedule_.step(end)) {
+        ++steps_;
+        judge_.judge();
+    }
+}
+
+void World::come_together() {
+    const Time healed = now();
+    constexpr Time look = 100ms;
+    std::string apart;
+    do {
+        if (now() - healed > together_within)
+            throw Violation("after " + std::to_string(together_within / 1s) +
+                            " s without trouble: " + apart);
+        run_until(now() + look);
+        apart = judge_.still_apart();
+    } while (!apart.empty());
+    if (is_shown()) say("-- all are in step");
+    run_until(now() + together_for);
+    apart = judge_.still_apart();
+    if (!apart.empty()) throw Violation("no longer in step, without trouble: " + apart);
+}
+
+void World::send(std::size_t from, std::size_t to, std::size_t path,
+                 const sync::Heartbeat& heartbeat) {
+    ++sent_;
+    const auto kept = std::make_shared<const sync::Heartbeat>(heartbeat);
+    recorder_.record({from, to, path, kept, now()});
+    const Way& way = paths_.way(from, to, path);
+    if (way.cut || random_.chance(way.loss)) return;
+    for (int copies = random_.chance(way.twice) ? 2 : 1; copies > 0; --copies) {
+        const Time late =
+            way.jitter == Time(0) ? Time(0) : Time(random_.between(0, way.jitter.count()));
+        schedule_.after(way.delay + late,
+                        [this, from, to, path, kept] { deliver(from, to, path, kept); });
+    }
+}
+
+void World::deliver(std::size_t from, std::size_t to, std::size_t path,
+                    const std::shared_ptr<const sync::Heartbeat>& heartbeat) {
+    const Time until = nodes_[to]->paused_until();
+    if (until <= now()) return nodes_[to]->on_heartbeat(from, path, *heartbeat);
+    if (waiting_[to] >= most_waiting) return;
+    ++waiting_[to];
+    schedule_.at(until, [this, from, to, path, heartbeat] {
+        --waiting_[to];
+        deliver(from, to, path, heartbeat);
+    });
+}
+
+void World::on_change(std::size_t node, const sync::MembershipChange& change) {
+    if (is_shown()) {
+        const std::size_t peer = nodes_[node]->node_of(change.peer);
+        say(Node::name(node) + ": " + Node::name(peer) + " is " + name_of(change.to) +
+            (change.restarted ? " again, started anew" : "") + " (" + change.why + ")");
+    }
+    judge_.on_change(node, change);
+}
+
+void World::say(const std::string& what) {
+    char time[32];
+    std::snprintf(time, sizeof time, "%10.3f ", static_cast<double>(now().count()) * 1e-9);
+    *shown_ << time << what << "\n";
+}
+
+}  // namespace bascule::sim
