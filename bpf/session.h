@@ -216,12 +216,10 @@ __noinline int look_up6(const struct flow *flow, struct destination *to)
 
 /* ---- in the walk itself ---------------------------------------------------------------------- */
 
-/* Established, seen in this second, and going on: this packet changes nothing. */
+/* This packet changes nothing. */
 static __always_inline int is_steady(__u64 b, __u8 tcp_flags, __u32 now)
 {
-    return bsc_state_of(b) == BSC_ESTABLISHED &&
-           b >> BSC_B_STAMP_SHIFT == (now & (BSC_B_STAMP_MASK >> BSC_B_STAMP_SHIFT)) &&
-           !(tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST));
+    return bsc_is_steady(b, now) && !(tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST));
 }
 
 /* Where a packet goes that changes nothing; `hop` is 0 when that takes a decision. A copy that

@@ -14,7 +14,7 @@
 #endif
 
 #define BSC_B_STATE_MASK 7ULL
-#define BSC_B_FROM_PEER (1ULL << 3)
+#define BSC_B_FROM_PEER (1ULL << 3) /* brought by a peer; no packet of it was seen here since */
 #define BSC_B_VERSION_SHIFT 4
 #define BSC_B_VERSION_MASK (15ULL << 4)
 #define BSC_B_SERVICE_SHIFT 8
@@ -87,10 +87,20 @@ BSC_INLINE __u32 bsc_age(__u64 b, __u32 now)
     return age >= 0xffff0 ? 0 : age;
 }
 
-/* The same session in another state or at another time; keeps version, service, target, origin. */
+/* The same session by a packet that was seen here: in another state or at another time, and no
+ * longer a peer's. Keeps version, service, target. */
 BSC_INLINE __u64 bsc_restate(__u64 b, __u32 state, __u32 now)
 {
-    return (b & ~(BSC_B_STATE_MASK | BSC_B_STAMP_MASK)) | state | bsc_stamp(state, now);
+    return (b & ~(BSC_B_STATE_MASK | BSC_B_FROM_PEER | BSC_B_STAMP_MASK)) | state |
+           bsc_stamp(state, now);
+}
+
+/* Established, seen here in this second: a packet that neither begins nor ends anything changes
+ * nothing of it. */
+BSC_INLINE int bsc_is_steady(__u64 b, __u32 now)
+{
+    return (b & (BSC_B_STATE_MASK | BSC_B_FROM_PEER)) == BSC_ESTABLISHED &&
+           b >> BSC_B_STAMP_SHIFT == (now & (BSC_B_STAMP_MASK >> BSC_B_STAMP_SHIFT));
 }
 
 /* What of a packet matters to a session's life. */
@@ -159,7 +169,7 @@ BSC_INLINE __u64 bsc_live(__u64 b, const struct bsc_sign *sign, __u32 now)
     if (bsc_is_unproven(state)) {
         if (sign->syn) /* sent again, or another connection's: the newest one counts */
             return bsc_newborn(sign, bsc_service_of(b), b & BSC_B_TARGET_MASK, now) |
-                   (b & (BSC_B_VERSION_MASK | BSC_B_FROM_PEER));
+                   (b & BSC_B_VERSION_MASK);
         return bsc_live_unproven(b, sign, now);
     }
     return bsc_live_closing(b, sign, now);

@@ -184,8 +184,8 @@ bool put_session(const SessionTable::Memory& memory, const Session& session, std
     const Spot<Family> spot = spot_of<Family>(memory, session.key);
     const LimitSource limits{{}, memory.services};
     const std::uint64_t b = word_of(session, now);
-    const std::uint32_t allowed =
-        session.state == BSC_ESTABLISHED ? BSC_RANK_ESTABLISHED : BSC_RANK_CLOSING;
+    const bool is_ours = session.state == BSC_ESTABLISHED && !session.from_peer;
+    const std::uint32_t allowed = is_ours ? BSC_RANK_ESTABLISHED : BSC_RANK_CLOSING;
 
     for (int i = 0; i < max_tries; i++) {
         if (const bsc_found found = spot.find(); found.way != nullptr) {
@@ -223,25 +223,34 @@ bool erase_session(const SessionTable::Memory& memory, const SessionKey& key) {
     return false;
 }
 
+// The sets of one of `parts` parts of a family's table. Pages are shared out whole.
+struct SetRange {
+    std::uint64_t begin;
+    std::uint64_t end;
+};
+template <typename Family>
+SetRange sets_of(const SessionTable::Memory& memory, std::uint32_t part, std::uint32_t parts) {
+    const std::uint64_t pages = Family::pages(memory);
+    return {pages * part / parts * Family::sets_per_page,
+            pages * (part + 1) / parts * Family::sets_per_page};
+}
+
 // One pass over a range of sets of one family.
 template <typename Family>
 class Sweeper {
 public:
     Sweeper(const SessionTable::Memory& memory, const std::function<std::uint32_t()>& clock,
-            const LimitSource& limits, const std::function<void(const Session&)>& on_end,
-            SweepReport& report)
+            const LimitSource& limits, const SweepEvents& events, SweepReport& report)
         : memory_(memory),
           clock_(clock),
           now_(clock()),
           limits_(limits),
-          on_end_(on_end),
+          events_(events),
           report_(report) {}
 
     void run(std::uint32_t part, std::uint32_t parts) {
-        const std::uint64_t pages = Family::pages(memory_);
-        const std::uint64_t begin = pages * part / parts * Family::sets_per_page;
-        const std::uint64_t end = pages * (part + 1) / parts * Family::sets_per_page;
-        for (std::uint64_t set = begin; set < end; set++) {
+        const SetRange range = sets_of<Family>(memory_, part, parts);
+        for (std::uint64_t set = range.begin; set < range.end; set++) {
             __u64* words = Family::sets(memory_) + set * Family::set_words;
             for (int i = 0; i < BSC_WAYS_PER_SET; i++)
                 visit(bsc_way(words, i, Family::words));
@@ -283,11 +292,9 @@ private:
     bool end(__u64* way, const Spot<Family>& spot, std::uint64_t b) {
         if (!bsc_free(way, Family::words, b)) return false;
         report_.expired++;
-        if (bsc_state_of(b) != BSC_ESTABLISHED) return true;
+        if (!is_established_here(b)) return true;
         report_.ended++;
-        SessionKey key;
-        Family::decode(spot.key, key);
-        on_end_(session_of(key, b, now_));
+        events_.on_end(session_of(spot, b));
         return true;
     }
 
@@ -304,32 +311,63 @@ private:
         report_.from_peer += (b & BSC_B_FROM_PEER) != 0;
         if (!bsc_is_unproven(state))
             report_.by_backend[static_cast<std::uint16_t>(bsc_backend_of(b))]++;
+        if (is_established_here(b) && events_.on_seen_here)
+            events_.on_seen_here(session_of(spot, b));
+    }
+
+    static bool is_established_here(std::uint64_t b) {
+        return bsc_state_of(b) == BSC_ESTABLISHED && (b & BSC_B_FROM_PEER) == 0;
+    }
+    Session session_of(const Spot<Family>& spot, std::uint64_t b) const {
+        SessionKey key;
+        Family::decode(spot.key, key);
+        return dataplane::session_of(key, b, now_);
     }
 
     const SessionTable::Memory& memory_;
     const std::function<std::uint32_t()>& clock_;
     std::uint32_t now_;
     const LimitSource& limits_;
-    const std::function<void(const Session&)>& on_end_;
+    const SweepEvents& events_;
     SweepReport& report_;
 };
 
-template <typename Family>
-bool visit_all(const SessionTable::Memory& memory, std::uint32_t now,
-               const std::function<bool(const Session&)>& visit) {
-    const std::size_t sets = std::size_t{Family::pages(memory)} * Family::sets_per_page;
-    for (std::size_t set = 0; set < sets; set++) {
+// Live sessions of a range of sets, until `visit` returns false.
+template <typename Family, typename Visit>
+bool visit_sets(const SessionTable::Memory& memory, SetRange range, Visit&& visit) {
+    for (std::uint64_t set = range.begin; set < range.end; set++) {
         __u64* words = Family::sets(memory) + set * Family::set_words;
         for (int i = 0; i < BSC_WAYS_PER_SET; i++) {
             Spot<Family> spot;
             const std::uint64_t b = snapshot<Family>(bsc_way(words, i, Family::words), spot);
-            if (b == 0) continue;
-            SessionKey key;
-            Family::decode(spot.key, key);
-            if (!visit(session_of(key, b, now))) return false;
+            if (b != 0 && !visit(spot, b)) return false;
         }
     }
     return true;
+}
+
+template <typename Family>
+bool visit_all(const SessionTable::Memory& memory, std::uint32_t now,
+               const std::function<bool(const Session&)>& visit) {
+    return visit_sets<Family>(memory, sets_of<Family>(memory, 0, 1),
+                              [&](const Spot<Family>& spot, std::uint64_t b) {
+                                  SessionKey key;
+                                  Family::decode(spot.key, key);
+                                  return visit(session_of(key, b, now));
+                              });
+}
+
+template <typename Family>
+void visit_proven(const SessionTable::Memory& memory, std::uint32_t now, std::uint32_t part,
+                  std::uint32_t parts, const std::function<void(const Session&)>& visit) {
+    visit_sets<Family>(memory, sets_of<Family>(memory, part, parts),
+                       [&](const Spot<Family>& spot, std::uint64_t b) {
+                           if (bsc_is_unproven(bsc_state_of(b))) return true;
+                           SessionKey key;
+                           Family::decode(spot.key, key);
+                           visit(session_of(key, b, now));
+                           return true;
+                       });
 }
 
 std::uint64_t half_of_the_ways(std::uint32_t pages, std::uint32_t sets_per_page) {
@@ -365,16 +403,23 @@ bool SessionTable::erase(const SessionKey& key) {
 }
 
 void SessionTable::sweep(std::uint32_t part, std::uint32_t parts,
-                         std::span<const IdleLimits> limits,
-                         const std::function<void(const Session&)>& on_end, SweepReport& report) {
+                         std::span<const IdleLimits> limits, const SweepEvents& events,
+                         SweepReport& report) {
     const LimitSource source{limits, nullptr};
-    Sweeper<V4>(memory_, clock_, source, on_end, report).run(part, parts);
-    Sweeper<V6>(memory_, clock_, source, on_end, report).run(part, parts);
+    Sweeper<V4>(memory_, clock_, source, events, report).run(part, parts);
+    Sweeper<V6>(memory_, clock_, source, events, report).run(part, parts);
 }
 
 void SessionTable::for_each(const std::function<bool(const Session&)>& visit) const {
     const std::uint32_t now = clock_();
     if (visit_all<V4>(memory_, now, visit)) visit_all<V6>(memory_, now, visit);
+}
+
+void SessionTable::walk(std::uint32_t part, std::uint32_t parts,
+                        const std::function<void(const Session&)>& visit) const {
+    const std::uint32_t now = clock_();
+    visit_proven<V4>(memory_, now, part, parts, visit);
+    visit_proven<V6>(memory_, now, part, parts, visit);
 }
 
 }  // namespace bascule::dataplane

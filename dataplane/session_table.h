@@ -31,7 +31,7 @@ struct SessionKey {
 struct Session {
     SessionKey key;
     bsc_state state = BSC_FREE;
-    bool from_peer = false;
+    bool from_peer = false;     // brought by a peer, and no packet of it was seen here since
     std::uint16_t backend = 0;  // slot
     std::uint8_t generation = 0;
     std::uint32_t idle = 0;  // seconds since it was last seen (embryonic: the last SYN)
@@ -53,9 +53,16 @@ struct SweepReport {
     std::uint64_t from_peer = 0;
     std::map<std::uint16_t, std::uint64_t> by_backend;  // established and closing, by slot
     std::uint64_t expired = 0;                          // ways freed for idleness
-    std::uint64_t ended = 0;       // of those, established ones: their end is announced here
+    std::uint64_t ended = 0;       // of those, established ones seen here: their end is announced
     std::uint64_t duplicates = 0;  // copies of one key that were removed
     std::uint64_t abandoned = 0;   // claims whose writer died, freed
+};
+
+// Whom a sweep tells what it meets. Both are about established sessions that packets were seen of
+// here: a copy from a peer is the peer's to speak of.
+struct SweepEvents {
+    std::function<void(const Session&)> on_end;        // ended by idleness: the only word of it
+    std::function<void(const Session&)> on_seen_here;  // goes on; empty: nobody asks
 };
 
 class SessionTable {
@@ -82,20 +89,24 @@ public:
 
     // Inserts or overwrites a session; victims are chosen as in the data plane, but an established
     // newcomer may take the oldest established way (counted by the caller through `displaced`,
-    // which is set when a session that was not expired made room).
+    // which is set when a session that was not expired made room), unless it is a peer's: no copy
+    // is worth a session that lives here.
     // False when all races for a way were lost, or nothing could be taken.
     bool put(const Session& session, std::optional<Session>* displaced = nullptr);
     bool erase(const SessionKey& key);
 
-    // One pass over a part of the table: `part` of `parts`. `on_end` is called for every
-    // established session that ended by idleness (the only announcement of such an end).
-    // Frees expired ways, removes duplicates, frees claims whose writer died.
+    // One pass over a part of the table: `part` of `parts`. Frees expired ways, removes duplicates,
+    // frees claims whose writer died.
     void sweep(std::uint32_t part, std::uint32_t parts, std::span<const IdleLimits> limits,
-               const std::function<void(const Session&)>& on_end, SweepReport& report);
+               const SweepEvents& events, SweepReport& report);
 
     // Visits live sessions until `visit` returns false. A session that changes meanwhile is seen
     // as it was at one moment, or not at all; never as a mixture.
     void for_each(const std::function<bool(const Session&)>& visit) const;
+    // The same for established and closing sessions of one part: all parts together see every one
+    // that is there all the while.
+    void walk(std::uint32_t part, std::uint32_t parts,
+              const std::function<void(const Session&)>& visit) const;
 
 private:
     Memory memory_;

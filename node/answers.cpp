@@ -9,6 +9,7 @@
 
 #include "control/framing.h"
 #include "node/health_answers.h"
+#include "node/peer_answers.h"
 #include "node/readiness.h"
 #include "node/session_filter.h"
 #include "node/status.h"
@@ -75,6 +76,11 @@ boost::asio::awaitable<Response> Answers::answer(control::Request request) {
             co_return drops();
         case Request::kShowHealth:
             co_return answer_health(daemon_, request.show_health());
+        case Request::kShowPeers: {
+            Response response;
+            *response.mutable_peers() = make_peers(daemon_);
+            co_return response;
+        }
         case Request::kEvents:
             co_return co_await events_.answer(request.events());
         case Request::kDrain:

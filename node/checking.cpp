@@ -26,13 +26,6 @@ constexpr auto gather_time = 1ms;
 // Between two attempts at a way for the probes.
 constexpr auto retry_time = 5s;
 
-bool probes_by_vip(const model::Config& config) {
-    return std::any_of(config.services.begin(), config.services.end(), [](const auto& service) {
-        return service.health.type != model::ProbeType::none &&
-               service.health.via == model::Via::vip;
-    });
-}
-
 Result<void> open_way(dataplane::Dataplane& dataplane, const model::NodeConfig& node) {
     auto path = open_probe_path(node);
     if (!path) return failure(std::move(path.error()));
@@ -40,6 +33,13 @@ Result<void> open_way(dataplane::Dataplane& dataplane, const model::NodeConfig& 
 }
 
 }  // namespace
+
+bool probes_by_vip(const model::Config& config) {
+    return std::any_of(config.services.begin(), config.services.end(), [](const auto& service) {
+        return service.health.type != model::ProbeType::none &&
+               service.health.via == model::Via::vip;
+    });
+}
 
 void Daemon::begin_checks(const model::Config& config) {
     checks_ = std::make_unique<Checks>(io_, *dataplane_, *state_, events_,

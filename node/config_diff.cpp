@@ -162,6 +162,45 @@ void describe_vips(const model::Config& from, const model::Config& to,
                 fmt::format("VIP {} on {} added", vip.address.to_string(), vip.interface));
 }
 
+std::string addresses_of(const model::ClusterNodeConfig& node) {
+    std::string text;
+    for (const auto& address : node.addresses)
+        text += (text.empty() ? "" : ", ") + address.to_string();
+    return text;
+}
+
+void describe_nodes(const model::ClusterConfig& from, const model::ClusterConfig& to,
+                    std::vector<std::string>& lines) {
+    for (const auto& old : from.nodes)
+        if (to.find(old.name) == nullptr)
+            lines.push_back(fmt::format("node {} of the cluster removed", old.name));
+    for (const auto& now : to.nodes) {
+        const auto* old = from.find(now.name);
+        if (old == nullptr)
+            lines.push_back(fmt::format("node {} of the cluster added", now.name));
+        else if (old->addresses != now.addresses)
+            lines.push_back(fmt::format("addresses of node {}: {} -> {}", now.name,
+                                        addresses_of(*old), addresses_of(now)));
+        if (old != nullptr && old->priority != now.priority)
+            lines.push_back(fmt::format("priority of node {}: {} -> {}", now.name, old->priority,
+                                        now.priority));
+    }
+}
+
+void describe_cluster(const model::Config& from, const model::Config& to,
+                      std::vector<std::string>& lines) {
+    if (from.cluster.has_value() != to.cluster.has_value())
+        lines.push_back(to.cluster ? fmt::format("cluster {} joined", to.cluster->name)
+                                   : fmt::format("cluster {} left", from.cluster->name));
+    if (!from.cluster || !to.cluster || *from.cluster == *to.cluster) return;
+    const std::size_t before = lines.size();
+    if (from.cluster->name != to.cluster->name)
+        lines.push_back(
+            fmt::format("name of the cluster: {} -> {}", from.cluster->name, to.cluster->name));
+    describe_nodes(*from.cluster, *to.cluster, lines);
+    if (lines.size() == before) lines.emplace_back("settings of the cluster changed");
+}
+
 }  // namespace
 
 std::vector<std::string> describe_changes(const model::Config& from, const model::Config& to) {
@@ -171,6 +210,7 @@ std::vector<std::string> describe_changes(const model::Config& from, const model
     describe_probe_networks(from.node, to.node, lines);
     describe_vips(from, to, lines);
     describe_services(from, to, lines);
+    describe_cluster(from, to, lines);
     describe_hook(from.hook, to.hook, lines);
     if (from.log != to.log) lines.emplace_back("log level changed");
     if (from.node.name != to.node.name) lines.emplace_back("name of the node changed");

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "node/cluster_hash.h"
 #include "node/config_outside.h"
 #include "node/files.h"
 
@@ -92,6 +93,7 @@ LoadedConfig load_config(const std::string& main_file) {
     for (const auto& source : reading.sources)
         loaded.files.push_back(source.file);
     loaded.hash = sha256(reading.sources);
+    loaded.cluster_hash = config_hash(reading.sources);
     if (!reading.sources.empty())
         loaded.parsed = model::parse_config(reading.sources, own_host_name());
     if (loaded.parsed.config) {

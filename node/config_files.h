@@ -2,6 +2,7 @@
 // The configuration's files on disk: the main one and conf.d/*.toml beside it, in name order.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@ struct LoadedConfig {
     model::ParsedConfig parsed;
     std::vector<std::string> files;  // in the order in which they were merged
     std::string hash;                // SHA-256 over names and texts, in hex
+    std::uint64_t cluster_hash = 0;  // of what all nodes should have alike (config_hash)
 };
 
 // Reads, parses, and looks at the files and programs that it names. A file that cannot be read

@@ -18,6 +18,7 @@
 
 #include "health/program.h"
 #include "node/files.h"
+#include "sync/cluster_key.h"
 
 namespace bascule::node {
 
@@ -94,6 +95,11 @@ public:
     void check(const model::ProgramConfig& program) {
         const auto safe = health::check_program(program);
         if (!safe) add(program.origin, "command: " + safe.error().text());
+    }
+
+    void check(const model::ClusterConfig& cluster) {
+        const auto keys = sync::read_cluster_keys(cluster.key_file);
+        if (!keys) add(cluster.key_origin, "key_file: " + keys.error().text());
     }
 
     std::vector<model::Diagnostic> report() {
@@ -173,6 +179,7 @@ std::vector<model::Diagnostic> check_outside(const model::Config& config) {
     for (const auto& service : config.services)
         outside.check(service);
     if (!config.hook.program.command.empty()) outside.check(config.hook.program);
+    if (config.cluster) outside.check(*config.cluster);
     return outside.report();
 }
 

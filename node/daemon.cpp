@@ -12,7 +12,6 @@
 
 #include "node/files.h"
 #include "node/probe_path.h"
-#include "node/ring_key.h"
 
 namespace bascule::node {
 
@@ -50,14 +49,6 @@ std::vector<std::string> interfaces_of(const model::Config& config) {
     return {names.begin(), names.end()};
 }
 
-std::string in_words(const OperatorWord& word) {
-    if (word.says_nothing()) return "as the file says";
-    std::string text = word.disabled ? "disabled" : word.drained ? "drained" : "";
-    if (word.weight)
-        text += (text.empty() ? "" : ", ") + std::string("weight ") + std::to_string(*word.weight);
-    return text;
-}
-
 bool has_vip(const std::vector<model::VipConfig>& vips, const Address& address) {
     return std::any_of(vips.begin(), vips.end(),
                        [&](const auto& vip) { return vip.address == address; });
@@ -74,7 +65,8 @@ Daemon::Daemon(asio::io_context& io, Options options)
                    [this] {
                        if (running()) settle();
                    }),
-      upkeep_soon_(io, [this] { upkeep(); }) {
+      upkeep_soon_(io, [this] { upkeep(); }),
+      every_second_(io, [this] { every_second(); }) {
     events_.set_listener([this](const Event& event) { hook_.on(event); });
 }
 
@@ -124,6 +116,7 @@ asio::awaitable<Result<void>> Daemon::take_up(const model::Config& config) {
     if (auto off = detach_others(config); !off) co_return off;
     worker_ = std::make_unique<SessionWorker>(
         io_, *dataplane_, [this](const SessionReport& report) { on_sessions(report); });
+    if (auto opened = open_cluster(config); !opened) co_return opened;
     // Only now does Linux answer for the VIPs.
     if (auto written = settle(); !written) co_return failure(std::move(written.error()));
     events_.add(Event::Kind::started, "",
@@ -136,9 +129,12 @@ asio::awaitable<Result<void>> Daemon::take_up(const model::Config& config) {
 // Whatever can fail for a reason outside before the data plane is touched.
 Result<void> Daemon::open_parts(const model::Config& config) {
     if (auto made = make_directory(options_.state_dir); !made) return made;
-    auto words = OperatorWords::load(options_.state_dir);
-    if (!words) return failure(std::move(words.error()));
-    state_ = std::make_unique<State>(config, std::move(*words));
+    auto shared = SharedState::load(options_.state_dir, config.node.name);
+    if (!shared) return failure(std::move(shared.error()));
+    shared_ = std::move(*shared);
+    state_ = std::make_unique<State>(config, OperatorWords(shared_));
+    follow_shared(config);
+    if (auto read = read_secrets(config); !read) return read;
 
     auto links = LinkWatch::open(io_, [this](const LinkChange& change) { on_link(change); });
     if (!links) return failure(std::move(links.error()));
@@ -159,10 +155,8 @@ Result<void> Daemon::open_parts(const model::Config& config) {
 }
 
 Result<void> Daemon::open_dataplane(const model::Config& config) {
-    auto key = load_ring_key(options_.state_dir);
-    if (!key) return failure(std::move(key.error()));
     auto opened = dataplane::Dataplane::open(
-        {options_.bpffs, config.node.max_sessions, config.node.max_sessions_v6, *key});
+        {options_.bpffs, config.node.max_sessions, config.node.max_sessions_v6, ring_key_});
     if (!opened) return failure(std::move(opened.error()));
     dataplane_ = std::move(*opened);
     if (dataplane_->adopted()) {

@@ -5,6 +5,7 @@
 // desired -> plan -> tables. Thread: control.
 #pragma once
 
+#include <array>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
@@ -18,6 +19,7 @@
 #include "dataplane/dataplane.h"
 #include "model/ring_memo.h"
 #include "node/checks.h"
+#include "node/cluster.h"
 #include "node/config_files.h"
 #include "node/event_log.h"
 #include "node/hook.h"
@@ -25,6 +27,7 @@
 #include "node/neighbours.h"
 #include "node/readiness.h"
 #include "node/session_worker.h"
+#include "node/shared_state.h"
 #include "node/soon.h"
 #include "node/state.h"
 #include "node/vip_duty.h"
@@ -72,6 +75,9 @@ public:
     // What the operator says of a backend. Kept on disk before it counts.
     Result<void> say(const BackendName& backend, const OperatorWord& word);
 
+    // Tells the cluster that it goes, for it is about to; at most a second. Nothing without one.
+    boost::asio::awaitable<void> leave();
+
     // VIPs, programs, pins: all away. The daemon is of no use afterwards. While a reload runs, or
     // when a VIP cannot be taken away, it fails and the daemon runs on.
     Result<Detached> detach();
@@ -89,6 +95,12 @@ public:
     const VipDuty& vip_duty() const { return *vip_duty_; }
     const Checks& checks() const { return *checks_; }
     const EventLog& events() const { return events_; }
+    const SharedState& shared() const { return *shared_; }
+    // nullptr: a node by itself.
+    const Cluster* cluster() const { return cluster_.get(); }
+    // Why a node that should be in a cluster speaks to nobody; empty: it does, or is in none.
+    const std::string& cluster_problem() const { return cluster_problem_; }
+    std::uint64_t ring_hash() const { return ring_hash_; }
     const Hook& hook() const { return hook_; }
     const SessionReport& sessions() const { return session_report_; }
     const LoadedConfig& loaded() const { return loaded_; }
@@ -118,6 +130,17 @@ private:
     void begin_checks(const model::Config& config);
     boost::asio::awaitable<void> await_verdicts();
     void open_path(const model::Config& config);
+
+    // its cluster (clustering.cpp)
+    Result<void> read_secrets(const model::Config& config);
+    Result<void> open_cluster(const model::Config& config);
+    // After a reload. What changed, in words.
+    std::vector<std::string> follow_cluster(const model::Config& before, const model::Config& next,
+                                            std::optional<sync::ClusterKeys> keys);
+    void follow_shared(const model::Config& config);
+    void on_shared(const std::vector<std::string>& keys);
+    void say_facts();
+    void every_second();
 
     // what it does by itself (upkeep.cpp)
     //
@@ -154,6 +177,7 @@ private:
     Hook hook_;
     std::chrono::steady_clock::time_point started_;
     LoadedConfig loaded_;  // what runs
+    std::shared_ptr<SharedState> shared_;
     std::unique_ptr<State> state_;
     std::unique_ptr<dataplane::Dataplane> dataplane_;
     std::unique_ptr<LinkWatch> links_;
@@ -163,13 +187,19 @@ private:
     std::unique_ptr<Checks> checks_;
     Readiness readiness_;
     std::unique_ptr<SessionWorker> worker_;
+    std::optional<sync::ClusterKeys> keys_;    // with a cluster
+    std::array<std::uint64_t, 2> ring_key_{};  // that the data plane runs by
+    std::uint64_t ring_hash_ = 0;              // of what stands in the tables
+    std::unique_ptr<Cluster> cluster_;         // goes before the worker
     SessionReport session_report_;
     std::optional<ReloadReport> last_reload_;
     std::map<std::string, std::string> attach_problems_;
     std::string tables_problem_;
+    std::string cluster_problem_;
     model::RingMemo ring_memo_;
     Soon settle_soon_;
     Soon upkeep_soon_;
+    Soon every_second_;
     bool reloading_ = false;
     bool reload_again_ = false;
 };

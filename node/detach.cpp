@@ -18,6 +18,8 @@ Result<void> take_away(const std::string& bpffs) {
 }  // namespace
 
 void Daemon::undo_start(const model::Config& config) {
+    cluster_.reset();
+    worker_.reset();
     checks_.reset();
     vip_duty_->stop();
     for (const auto& vip : config.vips)
@@ -41,6 +43,8 @@ Result<Detached> Daemon::detach() {
     }
     vip_duty_->stop();
     checks_.reset();
+    every_second_.cancel();
+    cluster_.reset();
     worker_.reset();
     neighbours_.reset();
     links_.reset();

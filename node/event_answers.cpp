@@ -58,6 +58,9 @@ private:
 
 bool is_about(std::string_view subject, std::string_view name) {
     if (name.empty() || subject == name) return true;
+    // "lb2 10.9.0.12:7400": a path of a node.
+    const auto space = subject.find(' ');
+    if (space != std::string_view::npos && subject.substr(0, space) == name) return true;
     const auto slash = subject.find('/');
     if (slash == std::string_view::npos) return false;
     return subject.substr(0, slash) == name || subject.substr(slash + 1) == name;

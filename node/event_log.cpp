@@ -18,6 +18,10 @@ spdlog::level::level_enum level_of(Kind kind) {
         case Kind::backend_held:
         case Kind::service_down:
         case Kind::vip_given_up:
+        case Kind::peer_dead:
+        case Kind::peer_unsynced:
+        case Kind::peer_refused:
+        case Kind::path_down:
             return spdlog::level::warn;
         case Kind::reload_refused:
             return spdlog::level::err;
@@ -50,6 +54,20 @@ const char* name_of(Kind kind) {
             return "reload";
         case Kind::reload_refused:
             return "reload_refused";
+        case Kind::peer_alive:
+            return "peer_alive";
+        case Kind::peer_dead:
+            return "peer_dead";
+        case Kind::peer_synced:
+            return "peer_synced";
+        case Kind::peer_unsynced:
+            return "peer_unsynced";
+        case Kind::peer_refused:
+            return "peer_refused";
+        case Kind::path_up:
+            return "path_up";
+        case Kind::path_down:
+            return "path_down";
         case Kind::started:
             break;
     }
@@ -80,6 +98,20 @@ std::string in_words(const Event& event) {
         case Kind::reload:
         case Kind::reload_refused:
             return say("reload{}: {}");
+        case Kind::peer_alive:
+            return say("peer {} is alive: {}");
+        case Kind::peer_dead:
+            return say("peer {} is dead: {}");
+        case Kind::peer_synced:
+            return say("peer {} is in step: {}");
+        case Kind::peer_unsynced:
+            return say("peer {} is not in step: {}");
+        case Kind::peer_refused:
+            return say("peer refused, {}: {}");
+        case Kind::path_up:
+            return say("path to {} is up: {}");
+        case Kind::path_down:
+            return say("path to {} is down: {}");
         case Kind::started:
             break;
     }

@@ -25,6 +25,13 @@ struct Event {
         operator_word,   // drain, disable, enable, weight
         reload,
         reload_refused,
+        peer_alive,     // text: "it is heard again", "it was restarted"
+        peer_dead,      // text: why it is held for dead
+        peer_synced,    // sessions are in step with it
+        peer_unsynced,  // no longer: why
+        peer_refused,   // its stream or its heartbeats are refused: another key, another release
+        path_up,        // subject: "lb2 10.9.0.12:7400"
+        path_down,
         started,
     };
     std::uint64_t serial = 0;  // from 1, without gaps

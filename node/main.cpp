@@ -148,7 +148,10 @@ private:
         sd_notify(0, "STOPPING=1");
         signals_.cancel();
         answers_.end_waits();
-        server_->stop([this] { io_.stop(); });
+        asio::co_spawn(io_, daemon_.leave(), [this](std::exception_ptr bug) {
+            if (bug) std::rethrow_exception(bug);
+            server_->stop([this] { io_.stop(); });
+        });
     }
 
     Options options_;

@@ -30,6 +30,8 @@ Address probe_address(const model::NodeConfig& node, const Address& vip, std::ui
 // nothing is reported of the pair's links. Reads all routes of this host. Without IPv6 on this host
 // there is no way for IPv6.
 Result<dataplane::ProbePath> open_probe_path(const model::NodeConfig& node);
+// Whether any check of a configuration goes that way.
+bool probes_by_vip(const model::Config& config);
 // Takes it away; well when it is not there.
 Result<void> remove_probe_path();
 

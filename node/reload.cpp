@@ -10,6 +10,7 @@
 
 #include "model/plan.h"
 #include "node/bridge.h"
+#include "node/cluster_keys.h"
 #include "node/config_diff.h"
 #include "node/daemon.h"
 
@@ -121,6 +122,11 @@ asio::awaitable<ReloadReport> Daemon::reload_now() {
     const model::Config next = *loaded.parsed.config;
     if (auto fixed = check_fixed(before.node, next.node); !fixed)
         co_return refuse(fixed.error().text());
+    auto keys = keys_for(next, ring_key_);
+    if (!keys) {
+        report.details.push_back(keys.error().text());
+        co_return refuse("the key of the cluster cannot be used; everything stays as it runs");
+    }
     if (auto fits = model::plan(dataplane_->tables(), state_->desired(next), ring_memo_); !fits)
         co_return refuse(fits.error().text());
     if (auto clear = co_await clear_the_way(before, next); !clear) {
@@ -136,8 +142,11 @@ asio::awaitable<ReloadReport> Daemon::reload_now() {
         co_return report;
     }
     report.changes = describe_changes(before, next);
+    for (auto& line : follow_cluster(before, next, std::move(*keys)))
+        report.changes.push_back(std::move(line));
     report.writes = led + *written;
     loaded_ = std::move(loaded);
+    say_facts();
     co_return report;
 }
 

@@ -6,6 +6,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <exception>
+#include <future>
 #include <thread>
 #include <utility>
 
@@ -15,7 +17,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto feed_interval = 5ms;  // what a delta waits at most before it is read
+// What a delta waits at most before it is read: when somebody waits for it, and when nobody does.
+constexpr auto listened_interval = 2ms;
+constexpr auto feed_interval = 5ms;
 constexpr std::size_t feed_batch = 65'536;
 constexpr auto sweep_interval = 50ms;  // between two parts
 constexpr std::uint32_t sweep_parts = 40;
@@ -38,6 +42,12 @@ struct SessionWorker::Impl {
     dataplane::SweepReport pass;  // the one under way
     std::chrono::steady_clock::time_point pass_began = std::chrono::steady_clock::now();
     std::uint32_t part = 0;
+    SessionListener* listener = nullptr;  // session thread only
+    std::uint64_t lost = 0;               // announcements, as the listener knows
+    dataplane::SweepEvents events{[this](const dataplane::Session& session) {
+                                      if (listener != nullptr) listener->on_ended(session);
+                                  },
+                                  {}};
     // Outlives this object inside posted handlers: they run after it is gone, and then do nothing.
     struct Mailbox {
         std::atomic<bool> taken{true};
@@ -47,17 +57,28 @@ struct SessionWorker::Impl {
     std::thread thread;
 
     void feed() {
-        dataplane.deltas().drain(feed_batch, [](const bsc_delta&) {});
-        feed_timer.expires_after(feed_interval);
+        if (listener == nullptr)
+            dataplane.deltas().drain(feed_batch, [](const bsc_delta&) {});
+        else
+            feed_listener();
+        feed_timer.expires_after(listener != nullptr ? listened_interval : feed_interval);
         feed_timer.async_wait([this](const boost::system::error_code& error) {
             if (!error) feed();
         });
     }
 
+    void feed_listener() {
+        dataplane.deltas().drain(feed_batch,
+                                 [this](const bsc_delta& delta) { listener->on_delta(delta); });
+        const std::uint64_t lost_now = dataplane.deltas().lost();
+        if (std::exchange(lost, lost_now) != lost_now) listener->on_lost();
+        listener->on_tick();
+    }
+
     void sweep() {
         const auto limits = dataplane.idle_limits();
-        dataplane.sessions().sweep(
-            part, sweep_parts, limits, [](const dataplane::Session&) {}, pass);
+        if (part == 0 && listener != nullptr) listener->on_pass();
+        dataplane.sessions().sweep(part, sweep_parts, limits, events, pass);
         if (++part == sweep_parts) finish_pass();
         sweep_timer.expires_after(sweep_interval);
         sweep_timer.async_wait([this](const boost::system::error_code& error) {
@@ -68,10 +89,19 @@ struct SessionWorker::Impl {
     // So that the first answers already tell what an earlier process left.
     void first_pass() {
         const auto limits = dataplane.idle_limits();
-        dataplane.sessions().sweep(
-            0, 1, limits, [](const dataplane::Session&) {}, pass);
+        dataplane.sessions().sweep(0, 1, limits, events, pass);
         count_pass();
         on_report(report);
+    }
+
+    void listen(SessionListener* who) {
+        listener = who;
+        lost = dataplane.deltas().lost();
+        events.on_seen_here = nullptr;
+        if (who != nullptr)
+            events.on_seen_here = [who](const dataplane::Session& session) {
+                who->on_swept(session);
+            };
     }
 
     void finish_pass() {
@@ -111,6 +141,27 @@ SessionWorker::~SessionWorker() {
     impl_->mailbox->closed = true;
     impl_->io.stop();
     impl_->thread.join();
+}
+
+boost::asio::io_context& SessionWorker::io() {
+    return impl_->io;
+}
+
+void SessionWorker::run(const std::function<void()>& task) {
+    std::promise<void> done;
+    boost::asio::post(impl_->io, [&] {
+        try {
+            task();
+            done.set_value();
+        } catch (...) {
+            done.set_exception(std::current_exception());
+        }
+    });
+    done.get_future().get();
+}
+
+void SessionWorker::set_listener(SessionListener* listener) {
+    impl_->listen(listener);
 }
 
 }  // namespace bascule::node

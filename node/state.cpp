@@ -212,7 +212,20 @@ ServiceView State::view(const model::NodeConfig& node, const model::ServiceConfi
     return view;
 }
 
+const model::ClusterNodeConfig* State::other_holder(const model::Config& config) {
+    if (!config.cluster) return nullptr;
+    const auto& nodes = config.cluster->nodes;
+    const auto holder =
+        std::min_element(nodes.begin(), nodes.end(), [](const auto& one, const auto& other) {
+            return one.priority != other.priority ? one.priority > other.priority
+                                                  : one.name < other.name;
+        });
+    if (holder == nodes.end() || holder->name == config.node.name) return nullptr;
+    return &*holder;
+}
+
 bool State::wants_vip(const Address& vip, const model::Config& config) const {
+    if (other_holder(config) != nullptr) return false;
     const auto held = held_.find(vip);
     const bool is_here = held != held_.end() && held->second;
     return std::none_of(config.services.begin(), config.services.end(), [&](const auto& service) {

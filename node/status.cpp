@@ -9,6 +9,7 @@
 #include "node/facts.h"
 #include "node/health_facts.h"
 #include "node/health_findings.h"
+#include "node/peer_answers.h"
 #include "node/version.h"
 
 namespace bascule::node {
@@ -101,12 +102,15 @@ void fill_interfaces(Status& status, const Daemon& daemon) {
 
 void fill_vips(Status& status, const Daemon& daemon) {
     const auto& known = daemon.vips().status();
+    const auto* other = State::other_holder(daemon.state().config());
     for (const auto& vip : daemon.state().config().vips) {
         auto* message = status.add_vips();
         message->set_address(vip.address.to_string());
         message->set_interface(vip.interface);
         const auto found = known.find(vip.address);
-        if (!daemon.state().wants_vip(vip.address))
+        if (other != nullptr)
+            message->set_holder(fmt::format("{} (priority {})", other->name, other->priority));
+        else if (!daemon.state().wants_vip(vip.address))
             message->set_problem("given up: a service of it cannot serve");
         if (found == known.end()) continue;
         message->set_held(found->second.held);
@@ -202,6 +206,8 @@ Status make_status(const Daemon& daemon) {
     fill_interfaces(status, daemon);
     fill_vips(status, daemon);
     fill_tables(status, daemon);
+    add(status, peer_findings(gather_cluster_facts(daemon)));
+    if (daemon.cluster() != nullptr) *status.mutable_peers() = make_peers(daemon);
     add(status, findings(gather_facts(daemon)));
     fill_sessions(status, daemon);
     fill_counters(status, daemon);

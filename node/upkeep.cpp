@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "model/plan.h"
+#include "node/cluster_hash.h"
 #include "node/daemon.h"
 #include "node/probe_path.h"
 #include "node/slots.h"
@@ -86,14 +87,19 @@ Result<std::size_t> Daemon::settle() {
 }
 
 Result<std::size_t> Daemon::write_tables(const model::Config& config) {
-    auto plan = model::plan(dataplane_->tables(), state_->desired(config), ring_memo_);
+    const model::Desired desired = state_->desired(config);
+    auto plan = model::plan(dataplane_->tables(), desired, ring_memo_);
     if (!plan) return failure(std::move(plan.error()));
+    if (cluster_) cluster_->retire(*plan);
     auto applied = dataplane_->apply(*plan);
+    if (cluster_ && (!applied || changes_ids(*plan))) cluster_->set_tables(dataplane_->tables());
     // What failed half-way has been put in order by the tables' writer, who may have moved any.
     if (checks_ &&
         (!applied || std::any_of(plan->writes.begin(), plan->writes.end(), moves_a_slot)))
         checks_->slots_changed();
     if (!applied) return failure(std::move(applied.error()));
+    ring_hash_ = bascule::node::ring_hash(desired, ring_key_);
+    say_facts();
     if (!plan->writes.empty()) spdlog::debug("{} table writes", plan->writes.size());
     return plan->writes.size();
 }
@@ -118,12 +124,13 @@ void Daemon::on_neighbours(const std::vector<NeighbourState>& changes) {
 void Daemon::on_link(const LinkChange& change) {
     if (!running()) return;
     if (change.name == probe_stack_end || change.name == probe_our_end) {
-        if (!change.now && change.before)
+        if (!change.now && change.before && probes_by_vip(state_->config()))
             spdlog::warn("interface {} is gone, and not by us: making it anew", change.name);
         return open_path(state_->config());
     }
     if (!change.now) {
         spdlog::error("interface {} is gone", change.name);
+        say_facts();
         return;
     }
     if (!change.before || change.before->ifindex != change.now->ifindex)
@@ -132,6 +139,7 @@ void Daemon::on_link(const LinkChange& change) {
         restore_program(change.name);
     const bool mac_changed = change.before->mac != change.now->mac;
     const bool carrier_changed = change.before->carrier != change.now->carrier;
+    say_facts();
     if (mac_changed) dataplane_->interface_mac_changed(change.now->ifindex, change.now->mac);
     if (carrier_changed)
         spdlog::warn("interface {}: link {}", change.name, change.now->carrier ? "up" : "down");

@@ -240,7 +240,13 @@ control::Backend Views::backend(const model::ServiceConfig& service,
     message.set_health(name_of(view.health));
     message.set_weight(view.weight);
     message.set_file_weight(backend.weight);
-    if (view.word) fill(*message.mutable_word(), *view.word);
+    if (view.word) {
+        fill(*message.mutable_word(), *view.word);
+        const State& state = daemon_.state();
+        std::string said_on = state.words().said_on({service.name, backend.name});
+        if (said_on != state.config().node.name)
+            message.mutable_word()->set_node(std::move(said_on));
+    }
     if (view.drained_sessions) message.set_drained_sessions(*view.drained_sessions);
     message.set_backup(backend.backup);
     fill_way(message, view);

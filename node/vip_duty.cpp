@@ -137,6 +137,7 @@ void VipDuty::note_given_up() {
         return std::none_of(vips.begin(), vips.end(),
                             [&](const auto& vip) { return vip.address == address; });
     });
+    if (State::other_holder(state_.config()) != nullptr) return given_up_.clear();
     for (const auto& vip : vips) {
         if (state_.wants_vip(vip.address) || keeper_.status().contains(vip.address)) continue;
         if (given_up_.insert(vip.address).second)

@@ -135,6 +135,25 @@ TEST_P(Sessions, RstEndsItOnce) {
     expect_deltas({BSC_DELTA_CLOSED});
 }
 
+// What a peer has brought is delivered where the peer delivers it, and is this node's from its
+// first packet here on, also within the second in which it came.
+TEST_P(Sessions, ACopyFromAPeerIsFollowedAndBecomesOurs) {
+    establish();
+    dataplane::Session copy = *engine().session(key_of(GetParam()));
+    const std::uint8_t elsewhere = send(ack);
+    copy.from_peer = true;
+    copy.idle = 0;
+    for (int i = 0; i < 3; i++) {
+        ASSERT_TRUE(engine().dataplane().sessions().put(copy));
+        EXPECT_EQ(send(ack, 1001, 10), elsewhere);
+        EXPECT_FALSE(engine().session(key_of(GetParam()))->from_peer);
+    }
+    ASSERT_TRUE(engine().dataplane().sessions().put(copy));
+    send(syn, 99999);
+    EXPECT_TRUE(engine().session(key_of(GetParam()))->from_peer) << "a SYN proves nothing";
+    expect_deltas({});
+}
+
 TEST_P(Sessions, StrangersSynLeavesAnEstablishedOne) {
     establish();
     send(syn, 99999);

@@ -161,9 +161,10 @@ private:
         const std::vector<dataplane::IdleLimits> by_slot(3, each);
         while (!is_over()) {
             dataplane::SweepReport report;
-            table.sweep(
-                0, 1, by_slot,
-                [this](const dataplane::Session& session) { checker_.look(session); }, report);
+            table.sweep(0, 1, by_slot,
+                        {[this](const dataplane::Session& session) { checker_.look(session); },
+                         [this](const dataplane::Session& session) { checker_.look(session); }},
+                        report);
             report_.swept += report.expired + report.duplicates;
             table.for_each([this](const dataplane::Session& session) {
                 checker_.look(session);

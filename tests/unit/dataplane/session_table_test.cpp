@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -45,8 +46,10 @@ protected:
     }
     SweepReport sweep(std::uint32_t part = 0, std::uint32_t parts = 1) {
         SweepReport report;
-        table_.sweep(
-            part, parts, limits_, [this](const Session& s) { ended_.push_back(s); }, report);
+        table_.sweep(part, parts, limits_,
+                     {[this](const Session& s) { ended_.push_back(s); },
+                      [this](const Session& s) { seen_.push_back(s); }},
+                     report);
         return report;
     }
     std::vector<Session> all() const {
@@ -64,6 +67,7 @@ protected:
     SessionTable table_{memory_of(v4_, v6_), [this] { return now_; }};
     std::vector<IdleLimits> limits_ = {{}, {true, 60, 3600, 30}, {true, 5, 10, 3}};
     std::vector<Session> ended_;
+    std::vector<Session> seen_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Families, SessionTableTest, testing::Bool(),
@@ -219,6 +223,50 @@ TEST_P(SessionTableTest, PartsMakeTheWhole) {
     for (std::uint32_t part = 0; part < 7; part++)
         seen += sweep(part, 7).by_state[BSC_ESTABLISHED];
     EXPECT_EQ(seen, 100U);
+}
+
+TEST_P(SessionTableTest, PartsOfAWalkMakeTheWholeOfWhatIsProven) {
+    for (std::uint16_t port = 1; port <= 40; port++) {
+        ASSERT_TRUE(table_.put(session(key(port))));
+        ASSERT_TRUE(table_.put(session(key(static_cast<std::uint16_t>(port + 200)), BSC_CLOSING)));
+        ASSERT_TRUE(
+            table_.put(session(key(static_cast<std::uint16_t>(port + 400)), BSC_EMBRYONIC)));
+    }
+    std::map<SessionKey, Session> seen;
+    for (std::uint32_t part = 0; part < 7; part++)
+        table_.walk(part, 7, [&](const Session& s) {
+            EXPECT_TRUE(seen.emplace(s.key, s).second) << "seen twice";
+        });
+    EXPECT_EQ(seen.size(), 80U);
+    for (const auto& [key, s] : seen) {
+        EXPECT_EQ(table_.find(key), s);
+        EXPECT_FALSE(bsc_is_unproven(s.state));
+    }
+}
+
+TEST_P(SessionTableTest, TheSweepTellsOfWhatWasSeenHereAlone) {
+    ASSERT_TRUE(table_.put(session(key(1), BSC_ESTABLISHED, 7)));
+    ASSERT_TRUE(table_.put(session(key(2), BSC_CLOSING)));
+    ASSERT_TRUE(table_.put(session(key(3), BSC_EMBRYONIC)));
+    Session copy = session(key(4), BSC_ESTABLISHED, 3);
+    copy.from_peer = true;
+    ASSERT_TRUE(table_.put(copy));
+    sweep();
+    EXPECT_EQ(seen_, std::vector<Session>{session(key(1), BSC_ESTABLISHED, 7)});
+}
+
+// Its peer may have seen it a moment ago.
+TEST_P(SessionTableTest, TheEndOfACopyIsNotAnnounced) {
+    Session copy = session(key(1), BSC_ESTABLISHED, 3601);
+    copy.from_peer = true;
+    ASSERT_TRUE(table_.put(copy));
+    ASSERT_TRUE(table_.put(session(key(2), BSC_ESTABLISHED, 3601)));
+    const SweepReport report = sweep();
+    EXPECT_EQ(report.expired, 2U);
+    EXPECT_EQ(report.ended, 1U);
+    ASSERT_EQ(ended_.size(), 1U);
+    EXPECT_EQ(ended_[0].key, key(2));
+    EXPECT_TRUE(all().empty());
 }
 
 // Writes one key into a way of each of its two sets, as two CPUs would that insert at once and

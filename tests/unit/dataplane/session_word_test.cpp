@@ -146,6 +146,33 @@ TEST(SessionWord, ABusySessionIsWrittenOnceASecond) {
     EXPECT_NE(bsc_live(b, &start, 51), b);
 }
 
+// A peer brought it: what is seen of it here, even in the very second of the peer's stamp, makes it
+// this node's.
+TEST(SessionWord, APacketSeenHereMakesItOurs) {
+    const __u64 copy =
+        BSC_ESTABLISHED | BSC_B_FROM_PEER | bsc_target(7, 3) | bsc_stamp(BSC_ESTABLISHED, 50);
+    EXPECT_FALSE(bsc_is_steady(copy, 50));
+    EXPECT_TRUE(bsc_is_steady(copy & ~BSC_B_FROM_PEER, 50));
+    EXPECT_FALSE(bsc_is_steady(copy & ~BSC_B_FROM_PEER, 51));
+    for (const Kind kind : {ack, data, fin, rst, udp}) {
+        const bsc_sign sign = sign_of({50, kind});
+        const __u64 after = bsc_live(copy, &sign, 50);
+        EXPECT_EQ(after & BSC_B_FROM_PEER, 0U) << kind;
+        EXPECT_EQ(after & BSC_B_TARGET_MASK, bsc_target(7, 3)) << kind;
+        const bool ends = kind == fin || kind == rst;
+        EXPECT_EQ(bsc_state_of(after),
+                  static_cast<std::uint32_t>(ends ? BSC_CLOSING : BSC_ESTABLISHED));
+    }
+}
+
+// A SYN there says nothing: it may be a stranger's, or an old one that comes late.
+TEST(SessionWord, ASynLeavesACopyThePeers) {
+    const __u64 copy =
+        BSC_ESTABLISHED | BSC_B_FROM_PEER | bsc_target(7, 3) | bsc_stamp(BSC_ESTABLISHED, 50);
+    const bsc_sign sign = sign_of({60, syn});
+    EXPECT_EQ(bsc_live(copy, &sign, 60), copy);
+}
+
 // Stamps of 8 and 20 bits: right across their wrap, and for a writer whose clock is ahead.
 TEST(SessionWord, AgesCrossTheWrap) {
     for (const std::uint32_t born : {0U, 200U, 255U, 256U, 0xfffffU, 0x100000U, 0xffffffffU}) {

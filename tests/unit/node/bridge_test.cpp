@@ -5,6 +5,7 @@
 
 #include "tests/unit/control/temporary_directory.h"
 #include "tests/unit/node/config_text.h"
+#include "tests/unit/node/words_in.h"
 
 namespace bascule::node {
 namespace {
@@ -39,7 +40,7 @@ protected:
     TemporaryDirectory folder_;
     const std::string old_ = backend_text("web1", "10.9.0.21") + backend_text("web2", "10.9.0.22");
     const std::string new_ = backend_text("web3", "10.9.0.31") + backend_text("web4", "10.9.0.32");
-    State state_{web(old_), OperatorWords::load(folder_.path()).value()};
+    State state_{web(old_), words_in(folder_.path())};
 };
 
 TEST_F(BridgeTest, TheEarlierBackendsStayUntilTheNewOnesAreJudged) {

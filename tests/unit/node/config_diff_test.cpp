@@ -128,6 +128,28 @@ TEST(ConfigDiff, InterfacesVipsLogAndName) {
                "VIP 10.9.0.100 on eth1 added", "log level changed", "name of the node changed"}));
 }
 
+TEST(ConfigDiff, Clusters) {
+    const auto with = [](const std::string& text) { return config_of(head_text() + text); };
+    const auto alone = with("");
+    const auto pair = with(cluster_text(100, 100));
+    EXPECT_EQ(describe_changes(alone, pair), Lines{"cluster edge joined"});
+    EXPECT_EQ(describe_changes(pair, alone), Lines{"cluster edge left"});
+    EXPECT_EQ(describe_changes(pair, with(cluster_text(150, 100))),
+              Lines{"priority of node lb1: 100 -> 150"});
+    EXPECT_EQ(describe_changes(pair, with(cluster_text(100, 100, "dead_after = 7\n"))),
+              Lines{"settings of the cluster changed"});
+    auto other = pair;
+    other.cluster->name = "core";
+    other.cluster->nodes[1].name = "lb3";
+    EXPECT_EQ(describe_changes(pair, other),
+              (Lines{"name of the cluster: edge -> core", "node lb2 of the cluster removed",
+                     "node lb3 of the cluster added"}));
+    other = pair;
+    other.cluster->nodes[1].addresses[0].port = 7401;
+    EXPECT_EQ(describe_changes(pair, other),
+              Lines{"addresses of node lb2: 10.9.0.12:7400 -> 10.9.0.12:7401"});
+}
+
 TEST(ConfigDiff, ALongListIsCut) {
     auto other = base();
     for (int i = 0; i < 98; ++i)

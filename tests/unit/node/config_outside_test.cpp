@@ -151,6 +151,30 @@ TEST_F(ConfigOutside, ProgramsAreRootsAlone) {
               std::string::npos);
 }
 
+TEST_F(ConfigOutside, TheClustersKeyIsSecretAndWhole) {
+    const std::string path = folder_.file("cluster.key");
+    const std::string text = head_text() + "[cluster]\nname = \"edge\"\nkey_file = \"" + path +
+                             "\"\n[[cluster.node]]\nname = \"lb1\"\naddresses = "
+                             "[\"10.9.0.11\"]\n[[cluster.node]]\nname = \"lb2\"\naddresses = "
+                             "[\"10.9.0.12\"]\n";
+    const std::string place = "test.toml:8:12: key_file: @cluster.key: ";
+    EXPECT_EQ(errors(text),
+              place +
+                  "there is no such file: on the first node make it with `bascule keygen "
+                  "@cluster.key`, on the others copy it from there\n");
+    const std::string ring = "ring " + std::string(32, 'a') + "\n";
+    const std::string key = "key " + std::string(64, '1') + "\n";
+    write("cluster.key", ring + key, 0600);
+    EXPECT_EQ(errors(text), "");
+    write("cluster.key", ring + key, 0644);
+    EXPECT_EQ(errors(text),
+              place +
+                  "others may read or change it (mode 644): chmod 600 @cluster.key, and when "
+                  "they may have read it, rotate the key\n");
+    write("cluster.key", ring + key.substr(0, 40), 0600);
+    EXPECT_EQ(errors(text), place + "line 2: a key has 64 hex digits, here are 36\n");
+}
+
 TEST_F(ConfigOutside, ErrorsAreInOrder) {
     const auto found = check_outside(
         config_of("[hook]\ncommand = [\"/no/such\"]\n" +

@@ -33,4 +33,14 @@ inline std::string backend_text(const std::string& name, const std::string& addr
     return "[[service.backend]]\nname = \"" + name + "\"\naddress = \"" + address + "\"\n" + more;
 }
 
+// Nodes lb1 (the one whose host name config_of() says) and lb2.
+inline std::string cluster_text(int priority1 = 100, int priority2 = 100,
+                                const std::string& more = {}) {
+    return "[cluster]\nname = \"edge\"\n" + more +
+           "[[cluster.node]]\nname = \"lb1\"\naddresses = [\"10.9.0.11\"]\npriority = " +
+           std::to_string(priority1) +
+           "\n[[cluster.node]]\nname = \"lb2\"\naddresses = [\"10.9.0.12\"]\npriority = " +
+           std::to_string(priority2) + "\n";
+}
+
 }  // namespace bascule::node::testing

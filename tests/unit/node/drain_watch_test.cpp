@@ -5,6 +5,7 @@
 
 #include "tests/unit/control/temporary_directory.h"
 #include "tests/unit/node/config_text.h"
+#include "tests/unit/node/words_in.h"
 
 namespace bascule::node {
 namespace {
@@ -32,7 +33,7 @@ protected:
     model::Config config_ =
         config_of(head_text() + service_text("web", 80) + backend_text("web1", "10.9.0.21") +
                   backend_text("web2", "10.9.0.22"));
-    OperatorWords words_ = OperatorWords::load(folder_.path()).value();
+    OperatorWords words_ = words_in(folder_.path());
     DrainWatch watch_;
 };
 

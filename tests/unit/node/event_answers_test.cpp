@@ -60,6 +60,9 @@ TEST(IsAbout, AServiceItsBackendsOrOneOfThem) {
     EXPECT_FALSE(is_about("web", "web/web1"));
     EXPECT_FALSE(is_about("web/web1", "web/web2"));
     EXPECT_FALSE(is_about("", "web"));
+    EXPECT_TRUE(is_about("lb2 10.9.0.12:7400", "lb2"));
+    EXPECT_TRUE(is_about("lb2 10.9.0.12:7400", "lb2 10.9.0.12:7400"));
+    EXPECT_FALSE(is_about("lb2 10.9.0.12:7400", "lb"));
 }
 
 TEST_F(Events, WhatHasHappenedInItsOrder) {

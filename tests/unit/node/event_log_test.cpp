@@ -62,6 +62,9 @@ TEST(EventLog, SpeaksPlainly) {
               "backend web/web1 is down: connection refused by 10.9.0.21 (RST)");
     EXPECT_EQ(words(Kind::backend_up, "web/web1", "again after 12s"),
               "backend web/web1 is up again after 12s");
+    EXPECT_EQ(words(Kind::path_down, "lb2 10.9.0.12:7400", "nothing is heard by it"),
+              "path to lb2 10.9.0.12:7400 is down: nothing is heard by it");
+    EXPECT_EQ(words(Kind::peer_dead, "lb2", "no heartbeat"), "peer lb2 is dead: no heartbeat");
     EXPECT_EQ(words(Kind::reload_refused, "", "the configuration has errors"),
               "reload: the configuration has errors");
     EXPECT_EQ(words(Kind::backend_down, "web/web1", "body lacks \"{}\""),

@@ -3,128 +3,172 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <sstream>
-
 #include "tests/unit/control/temporary_directory.h"
 
 namespace bascule::node {
 namespace {
 
+OperatorWord drained(std::int64_t said) {
+    return {true, std::nullopt, said};
+}
+
+// Of one node; what peers say comes by hear().
 class Words : public ::testing::Test {
 protected:
-    OperatorWords load() {
-        auto words = OperatorWords::load(folder_.path());
-        EXPECT_TRUE(words) << words.error().text();
-        return *std::move(words);
+    static std::shared_ptr<SharedState> load(const std::string& path) {
+        auto shared = SharedState::load(path, "lb1");
+        EXPECT_TRUE(shared) << shared.error().text();
+        return *std::move(shared);
     }
-    std::string file() const { return folder_.file("words.json"); }
-    std::string text() const {
-        std::stringstream all;
-        all << std::ifstream(file()).rdbuf();
-        return all.str();
+    OperatorWords again() const { return OperatorWords(load(folder_.path())); }
+    // As if lb2 had said it just now; the backends of which something else is said.
+    std::vector<BackendName> hear(const std::string& key, const std::string& value) {
+        std::vector<BackendName> changed;
+        shared_->set_listener([&](const auto& keys) { changed = words_.follow(keys); });
+        const sync::SharedItem item{key, value, shared_->map().last_time() + 1, "lb2", false, 0};
+        shared_->on_message(0, sync::SharedItems{{item}, {}});
+        shared_->set_listener(nullptr);
+        shared_->upkeep();  // writes what several messages have brought within a second
+        return changed;
     }
-    // What load() says of a file with this text.
-    std::string refusal(const std::string& of) {
-        std::ofstream(file()) << of;
-        auto words = OperatorWords::load(folder_.path());
-        return words ? "(was taken)" : words.error().text();
-    }
-    static std::string entry(const std::string& weight) {
-        return R"({"version": 1, "words": [{"service": "web", "backend": "web1",
-                   "drained": false, "said": 1, "weight": )" +
-               weight + "}]}";
+    std::vector<BackendName> hear_end(const std::string& key) {
+        std::vector<BackendName> changed;
+        shared_->set_listener([&](const auto& keys) { changed = words_.follow(keys); });
+        const sync::SharedItem item{key, "", shared_->map().last_time() + 1, "lb2", true, 0};
+        shared_->on_message(0, sync::SharedItems{{item}, {}});
+        shared_->set_listener(nullptr);
+        shared_->upkeep();  // writes what several messages have brought within a second
+        return changed;
     }
 
     TemporaryDirectory folder_;
+    std::shared_ptr<SharedState> shared_ = load(folder_.path());
+    OperatorWords words_{shared_};
+    const BackendName web1_{"web", "web1"};
+    const std::vector<BackendName> just_web1_{web1_};
 };
 
-TEST_F(Words, NoFileIsNoWord) {
-    EXPECT_EQ(load().size(), 0);
-    EXPECT_EQ(load().find({"web", "web1"}), nullptr);
-    EXPECT_FALSE(std::filesystem::exists(file())) << "reading makes no file";
+TEST_F(Words, NothingIsSaidAtFirst) {
+    EXPECT_EQ(words_.size(), 0);
+    EXPECT_EQ(words_.find(web1_), nullptr);
+    EXPECT_EQ(words_.said_on(web1_), "");
 }
 
 TEST_F(Words, OutliveTheProcess) {
-    auto words = load();
-    ASSERT_TRUE(words.set({"web", "web1"}, {true, std::nullopt, 1700000000}));
-    ASSERT_TRUE(words.set({"web", "web \"2\"\n\u00e9"}, {false, 0, 1700000001}));
-    const auto again = load();
-    ASSERT_EQ(again.size(), 2);
-    EXPECT_EQ(*again.find({"web", "web1"}), (OperatorWord{true, std::nullopt, 1700000000}));
-    EXPECT_EQ(*again.find({"web", "web \"2\"\n\u00e9"}), (OperatorWord{false, 0, 1700000001}));
-    EXPECT_EQ(again.find({"dns", "web1"}), nullptr);
+    const BackendName odd("w/e%b", "web \"2\"\n\u00e9");
+    OperatorWord disabled;
+    disabled.disabled = true;
+    disabled.weight = 65535;
+    disabled.unix_seconds = -1;
+    ASSERT_TRUE(words_.set(web1_, drained(1700000000)));
+    ASSERT_TRUE(words_.set(odd, {false, 0, 1700000001}));
+    ASSERT_TRUE(words_.set({"web", "web3"}, disabled));
+    const auto later = again();
+    ASSERT_EQ(later.size(), 3);
+    EXPECT_EQ(*later.find(web1_), drained(1700000000));
+    EXPECT_EQ(*later.find(odd), (OperatorWord{false, 0, 1700000001}));
+    EXPECT_EQ(*later.find({"web", "web3"}), disabled);
+    EXPECT_EQ(later.find({"dns", "web1"}), nullptr);
+    EXPECT_EQ(later.said_on(web1_), "lb1");
 }
 
 TEST_F(Words, WhatIsTakenBackIsGone) {
-    auto words = load();
-    ASSERT_TRUE(words.set({"web", "web1"}, {true, std::nullopt, 1}));
-    ASSERT_TRUE(words.set({"web", "web2"}, {false, 5, 1}));
-    ASSERT_TRUE(words.set({"web", "web1"}, {false, std::nullopt, 2}));
-    EXPECT_EQ(words.find({"web", "web1"}), nullptr);
-    EXPECT_EQ(load().size(), 1);
-    EXPECT_NE(load().find({"web", "web2"}), nullptr);
-    ASSERT_TRUE(words.set({"web", "never said"}, {}));
-    EXPECT_EQ(words.size(), 1);
-}
-
-TEST_F(Words, DisabledOutlivesTheProcessAndIsDrainedToOlderOnes) {
-    OperatorWord word;
-    word.disabled = true;
-    word.unix_seconds = 1;
-    ASSERT_TRUE(load().set({"web", "web1"}, word));
-    EXPECT_EQ(*load().find({"web", "web1"}), word);
-    EXPECT_NE(text().find("\"drained\": true"), std::string::npos) << text();
-}
-
-TEST_F(Words, AFileOfBeforeIsRead) {
-    std::ofstream(file()) << R"({"version": 1, "words": [{"service": "web", "backend": "web1",
-                                 "drained": true, "said": 7}]})";
-    EXPECT_EQ(*load().find({"web", "web1"}), (OperatorWord{true, std::nullopt, 7}));
+    ASSERT_TRUE(words_.set(web1_, drained(1)));
+    ASSERT_TRUE(words_.set({"web", "web2"}, {false, 5, 1}));
+    ASSERT_TRUE(words_.set(web1_, {false, std::nullopt, 2}));
+    EXPECT_EQ(words_.find(web1_), nullptr);
+    EXPECT_EQ(again().size(), 1);
+    EXPECT_NE(again().find({"web", "web2"}), nullptr);
+    ASSERT_TRUE(words_.set({"web", "never said"}, {}));
+    EXPECT_EQ(words_.size(), 1);
 }
 
 TEST_F(Words, WhatCannotBeKeptDoesNotCount) {
-    auto words = load();
-    ASSERT_TRUE(words.set({"web", "web1"}, {true, std::nullopt, 1}));
-    const std::string before = text();
-    std::filesystem::create_directory(file() + ".new");  // where the next text would be drafted
-    EXPECT_FALSE(words.set({"web", "web1"}, {}));
-    EXPECT_FALSE(words.set({"web", "web2"}, {true, std::nullopt, 2}));
-    EXPECT_NE(words.find({"web", "web1"}), nullptr);
-    EXPECT_EQ(words.find({"web", "web2"}), nullptr);
-    EXPECT_EQ(text(), before);
+    ASSERT_TRUE(words_.set(web1_, drained(1)));
+    std::filesystem::create_directory(folder_.file("shared.json.new"));
+    EXPECT_FALSE(words_.set(web1_, {}));
+    EXPECT_FALSE(words_.set({"web", "web2"}, drained(2)));
+    EXPECT_NE(words_.find(web1_), nullptr);
+    EXPECT_EQ(words_.find({"web", "web2"}), nullptr);
 }
 
-TEST_F(Words, ABrokenFileIsRefusedWithItsPlace) {
-    const std::string why = refusal("{\"version\": 1,\n \"words\": [}");
-    EXPECT_EQ(why.find(file() + ": holds what the operator said"), 0) << why;
-    EXPECT_NE(why.find("line 2, column 12"), std::string::npos) << why;
-    EXPECT_EQ(text(), "{\"version\": 1,\n \"words\": [}") << "and is left as it is";
+TEST_F(Words, WhatAPeerSaysCounts) {
+    EXPECT_EQ(hear("word/web/web1", value_of_word(drained(7))), just_web1_);
+    EXPECT_EQ(*words_.find(web1_), drained(7));
+    EXPECT_EQ(words_.said_on(web1_), "lb2");
+    EXPECT_EQ(again().size(), 1);
+    ASSERT_TRUE(words_.set(web1_, {}));
+    EXPECT_EQ(words_.find(web1_), nullptr);
+    EXPECT_EQ(words_.said_on(web1_), "lb1") << "who took it back";
 }
 
-TEST_F(Words, WhatIsNotAsWrittenIsRefused) {
+TEST_F(Words, WhatAPeerTakesBackIsGone) {
+    ASSERT_TRUE(words_.set(web1_, drained(1)));
+    EXPECT_EQ(hear_end("word/web/web1"), just_web1_);
+    EXPECT_EQ(words_.find(web1_), nullptr);
+    EXPECT_EQ(words_.said_on(web1_), "lb2");
+    EXPECT_TRUE(hear_end("word/web/web1").empty()) << "nothing was said of it";
+}
+
+TEST_F(Words, WhatAPeerSaysAgainIsNoChange) {
+    hear("word/web/web1", value_of_word(drained(7)));
+    EXPECT_TRUE(hear("word/web/web1", value_of_word(drained(7))).empty());
+    EXPECT_EQ(hear("word/web/web1", value_of_word(drained(8))), just_web1_);
+}
+
+TEST_F(Words, OtherKeysAreNoneOfIts) {
+    EXPECT_TRUE(hear("mode/web", value_of_word(drained(7))).empty());
+    EXPECT_TRUE(hear("words/web/web1", value_of_word(drained(7))).empty());
+    for (const char* odd : {"word/web", "word//web1", "word/web/", "word/web/a/b", "word/web/a%2",
+                            "word/web/a%zz", "word/web/%41"})
+        EXPECT_TRUE(hear(odd, value_of_word(drained(7))).empty()) << odd;
+    EXPECT_EQ(words_.size(), 0);
+    EXPECT_EQ(again().size(), 0);
+}
+
+TEST_F(Words, WhatMakesNoSenseCountsAsNotSaidAndStays) {
     for (const char* wrong :
-         {"", "[]", "null", "{}", R"({"version": 1})", R"({"version": 2, "words": []})",
-          R"({"version": 1, "words": [{}]})", R"({"version": 1, "words": [5]})",
-          R"({"version": 1, "words": [{"service": 5, "backend": "b", "drained": true,
-              "said": 1}]})",
-          R"({"version": 1, "words": [{"service": "s", "backend": "b", "drained": true,
-              "said": 1, "disabled": "yes"}]})"})
-        EXPECT_NE(refusal(wrong), "(was taken)") << wrong;
-    EXPECT_EQ(refusal(R"({"version": 1, "words": []})"), "(was taken)");
+         {"", "null", "5", "[]", "{}", "{\"drained\": true}", "{\"said\": 1}",
+          R"({"drained": 1, "said": 1})", R"({"drained": true, "said": "now"})",
+          R"({"drained": true, "said": true})", R"({"drained": true, "said": 1e300})",
+          R"({"drained": true, "said": 1, "disabled": "yes"})",
+          R"({"drained": true, "said": 1, "weight": -1})",
+          R"({"drained": true, "said": 1, "weight": 65536})",
+          R"({"drained": true, "said": 1, "weight": 4294967396})",
+          R"({"drained": true, "said": 1, "weight": 1.5})",
+          R"({"drained": true, "said": 1, "weight": true})", R"({"drained": true, "said": 1)"}) {
+        ASSERT_TRUE(words_.set(web1_, drained(1)));
+        EXPECT_EQ(hear("word/web/web1", wrong), just_web1_) << wrong;
+        EXPECT_EQ(words_.find(web1_), nullptr) << wrong;
+        EXPECT_EQ(shared_->find("word/web/web1")->value, wrong) << "for those who understand it";
+        EXPECT_EQ(again().size(), 0) << wrong;
+    }
+    // And can be taken back all the same.
+    ASSERT_TRUE(words_.set(web1_, {}));
+    EXPECT_EQ(shared_->find("word/web/web1"), nullptr);
 }
 
-TEST_F(Words, AWeightOutOfItsRangeIsRefused) {
-    for (const char* wrong : {"-1", "65536", "4294967396", "1.5", "1e9", "true", "\"5\"", "null"})
-        EXPECT_NE(refusal(entry(wrong)), "(was taken)") << wrong;
-    EXPECT_EQ(refusal(entry("65535")), "(was taken)");
-    EXPECT_EQ(load().find({"web", "web1"})->weight, 65535);
+TEST_F(Words, OfALaterReleaseAreReadAsFarAsTheyAreUnderstood) {
+    hear("word/web/web1", R"({"drained": true, "disabled": true, "said": 9, "mood": [1]})");
+    ASSERT_NE(words_.find(web1_), nullptr);
+    EXPECT_TRUE(words_.find(web1_)->disabled);
+    EXPECT_FALSE(words_.find(web1_)->drained) << "never both";
+    hear("word/web/web1", R"({"drained": false, "said": 9, "mood": [1]})");
+    EXPECT_EQ(words_.find(web1_), nullptr) << "it says nothing that is known here";
+    EXPECT_NE(shared_->find("word/web/web1"), nullptr);
 }
 
-TEST_F(Words, AFolderInThePlaceOfTheFileIsRefused) {
-    std::filesystem::create_directory(file());
-    EXPECT_EQ(OperatorWords::load(folder_.path()).error().text(),
-              file() + ": is not a regular file");
+TEST_F(Words, KeysNameOneBackendEach) {
+    for (const auto& name : {BackendName("web", "web1"), BackendName("10.9.0.1:80", "[fd00::1]:80"),
+                             BackendName("a/b", "c"), BackendName("a", "b/c"),
+                             BackendName("a%2fb", "c"), BackendName("\x1f", "\x7f")}) {
+        const std::string key = key_of_word(name);
+        EXPECT_EQ(sync::flaw_of({key, "", 1, "lb1", false, 0}), "") << key;
+        EXPECT_EQ(backend_of_word(key), name) << key;
+    }
+    EXPECT_EQ(key_of_word({"a/b", "c"}), "word/a%2fb/c");
+    EXPECT_NE(key_of_word({"a/b", "c"}), key_of_word({"a", "b/c"}));
+    EXPECT_NE(key_of_word({"a%2fb", "c"}), key_of_word({"a/b", "c"}));
 }
 
 }  // namespace

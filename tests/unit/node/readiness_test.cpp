@@ -5,6 +5,7 @@
 
 #include "tests/unit/control/temporary_directory.h"
 #include "tests/unit/node/config_text.h"
+#include "tests/unit/node/words_in.h"
 
 namespace bascule::node {
 namespace {
@@ -21,7 +22,7 @@ model::Config config(const std::string& keys) {
 class ReadinessTest : public ::testing::Test {
 protected:
     State make(const std::string& keys) {
-        State state(config(keys), OperatorWords::load(folder_.path()).value());
+        State state(config(keys), words_in(folder_.path()));
         for (const auto& address : State::backend_addresses(state.config())) {
             NeighbourState neighbour;
             neighbour.address = address;

@@ -5,6 +5,7 @@
 #include "node/state.h"
 #include "tests/unit/control/temporary_directory.h"
 #include "tests/unit/node/config_text.h"
+#include "tests/unit/node/words_in.h"
 
 namespace bascule::node {
 namespace {
@@ -30,9 +31,7 @@ class StateHealthTest : public ::testing::Test {
 protected:
     StateHealthTest() { resolve_all(state_); }
 
-    State make(model::Config of) {
-        return State(std::move(of), OperatorWords::load(folder_.path()).value());
-    }
+    State make(model::Config of) { return State(std::move(of), words_in(folder_.path())); }
     static void resolve_all(State& state) {
         for (const auto& address : State::backend_addresses(state.config())) {
             NeighbourState neighbour;

@@ -9,6 +9,7 @@
 #include "node/state.h"
 #include "tests/unit/control/temporary_directory.h"
 #include "tests/unit/node/random_world.h"
+#include "tests/unit/node/words_in.h"
 
 namespace bascule::node {
 namespace {
@@ -128,7 +129,7 @@ class StateProperties : public ::testing::Test {
 protected:
     State make(const model::Config& config) {
         folders_.emplace_back(std::make_unique<TemporaryDirectory>("/dev/shm"));
-        return State(config, OperatorWords::load(folders_.back()->path()).value());
+        return State(config, words_in(folders_.back()->path()));
     }
     std::vector<std::string> after(const History& history) {
         State state = make(history.first);

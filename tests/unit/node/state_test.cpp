@@ -5,6 +5,7 @@
 
 #include "tests/unit/control/temporary_directory.h"
 #include "tests/unit/node/config_text.h"
+#include "tests/unit/node/words_in.h"
 
 namespace bascule::node {
 namespace {
@@ -45,9 +46,7 @@ protected:
         return config_of(head_text() + service_text("web", 80) + backend_text("web1", "10.9.0.21") +
                          backend_text("web2", "10.9.0.22", "weight = 50\n"));
     }
-    State make(model::Config of) {
-        return State(std::move(of), OperatorWords::load(folder_.path()).value());
-    }
+    State make(model::Config of) { return State(std::move(of), words_in(folder_.path())); }
     // The backend as the state sees it; `index` in the only service.
     static BackendView view(const State& state, std::size_t index) {
         const auto& service = state.config().services.at(0);
@@ -262,6 +261,21 @@ TEST_F(StateTest, TheTunnelSourceOfAnEarlierProcessCountsToo) {
     state.assume(tables);
     EXPECT_EQ(view(state, 0).condition, BackendCondition::up);
     EXPECT_EQ(view(state, 0).delivery, delivery);
+}
+
+// Until somebody takes over by a claim, the configuration says who has the VIPs.
+TEST_F(StateTest, OfAClusterTheNodeOfHighestPriorityHasTheVips) {
+    const auto text = head_text() + service_text("web", 80) + backend_text("web1", "10.9.0.21");
+    const auto holder = [&](int ours, int theirs) {
+        const model::Config config = config_of(text + cluster_text(ours, theirs));
+        const auto* other = State::other_holder(config);
+        EXPECT_EQ(make(config).wants_vip(vip), other == nullptr);
+        return other == nullptr ? std::string("lb1") : other->name;
+    };
+    EXPECT_EQ(holder(150, 100), "lb1");
+    EXPECT_EQ(holder(100, 150), "lb2");
+    EXPECT_EQ(holder(100, 100), "lb1") << "of equals the first by name";
+    EXPECT_EQ(State::other_holder(config_of(text)), nullptr);
 }
 
 }  // namespace

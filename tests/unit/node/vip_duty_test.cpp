@@ -5,6 +5,7 @@
 #include "tests/unit/control/temporary_directory.h"
 #include "tests/unit/node/config_text.h"
 #include "tests/unit/node/netns.h"
+#include "tests/unit/node/words_in.h"
 
 namespace bascule::node {
 namespace {
@@ -71,7 +72,7 @@ protected:
 
     TemporaryDirectory folder_;
     EventLog events_;
-    State state_{config(), OperatorWords::load(folder_.path()).value()};
+    State state_{config(), words_in(folder_.path())};
     std::unique_ptr<VipKeeper> keeper_;
     std::unique_ptr<VipDuty> duty_;
 };

@@ -9,6 +9,7 @@
 #include "model/plan.h"
 #include "tests/unit/control/temporary_directory.h"
 #include "tests/unit/dataplane/kernel/world.h"
+#include "tests/unit/node/words_in.h"
 
 namespace bascule::node {
 namespace {
@@ -56,7 +57,7 @@ protected:
         return config;
     }
     void begin(const model::Config& config) {
-        state_ = std::make_unique<State>(config, OperatorWords::load(folder_.path()).value());
+        state_ = std::make_unique<State>(config, words_in(folder_.path()));
         carry_out();
         checks_ = std::make_unique<Checks>(io_, *plane_, *state_, events_, [this] { ++changes_; });
         checks_->follow();

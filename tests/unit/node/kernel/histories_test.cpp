@@ -15,6 +15,7 @@
 #include "model/plan.h"
 #include "tests/unit/control/temporary_directory.h"
 #include "tests/unit/dataplane/kernel/world.h"
+#include "tests/unit/node/words_in.h"
 
 namespace bascule::node {
 namespace {
@@ -122,7 +123,7 @@ protected:
         RandomWorld world(seed);
         const TemporaryDirectory folder(test::plain_directory());
         model::Config now = world.config();
-        State state(now, OperatorWords::load(folder.path()).value());
+        State state(now, words_in(folder.path()));
         Expected expected(now);
         std::vector<Fact> facts;
         for (const auto& way : RandomWorld::everybody_is_there())
