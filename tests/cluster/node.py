@@ -66,6 +66,8 @@ class Config:
     log_level: str = "info"
     defaults: dict = field(default_factory=dict)
     hook: dict = field(default_factory=dict)
+    cluster: dict = field(default_factory=dict)
+    cluster_nodes: list = field(default_factory=list)  # of dictionaries
 
     def service(self, name):
         return next(entry for entry in self.services if entry.name == name)
@@ -79,6 +81,10 @@ class Config:
             lines += ["", "[defaults]", *pairs(self.defaults)]
         if self.hook:
             lines += ["", "[hook]", *pairs(self.hook)]
+        if self.cluster:
+            lines += ["", "[cluster]", *pairs(self.cluster)]
+        for node in self.cluster_nodes:
+            lines += ["[[cluster.node]]", *pairs(node)]
         for address, interface in self.vips:
             lines += ["", "[[vip]]", *pairs({"address": address, "interface": interface})]
         for service in self.services:
@@ -122,6 +128,7 @@ class Node(Serving, Host):
         self.bpffs_mount = self.directory / "bpf"
         self.bpffs = self.bpffs_mount / "bascule"
         self.config = None  # what was written last by write_config()
+        self.wrapper = []   # what goes before the daemon's command
 
     def prepare(self):
         for directory in (self.runtime_dir, self.state_dir, self.bpffs_mount):
@@ -185,7 +192,7 @@ class Node(Serving, Host):
     # ---- the daemon ----
 
     def daemon_command(self, config=None, bpffs=None, runtime_dir=None, state_dir=None):
-        return [binary("basculed"), "--config", config or self.config_path,
+        return [*self.wrapper, binary("basculed"), "--config", config or self.config_path,
                 "--runtime-dir", runtime_dir or self.runtime_dir,
                 "--bpffs", bpffs or self.bpffs, "--state-dir", state_dir or self.state_dir]
 
@@ -226,6 +233,13 @@ class Node(Serving, Host):
         self.daemon.kill()
         self.daemon.wait(timeout=15)
         self.daemon = None
+
+    def memory(self):
+        """Bytes of the machine's memory that the daemon has."""
+        for line in Path(f"/proc/{self.daemon.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise LabError(f"{self.name}: no basculed to be measured")
 
     def log_tail(self, lines=20):
         try:

@@ -51,6 +51,12 @@ class Report(unittest.TestResult):
         super().addFailure(test, error)
         self._failed(test, self.failures[-1][1])
 
+    def addSubTest(self, test, subtest, error):
+        super().addSubTest(test, subtest, error)
+        if error is not None:
+            kind = self.failures if issubclass(error[0], test.failureException) else self.errors
+            self._failed(subtest, kind[-1][1])
+
     def addExpectedFailure(self, test, error):
         self.addFailure(test, error)
 

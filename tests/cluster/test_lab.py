@@ -31,6 +31,17 @@ print(lab.prefix, flush=True)
 time.sleep(300)
 """
 
+PAIR_OWNER = """
+import sys, time
+sys.path.insert(0, {here!r})
+from pair import PairLab
+lab = PairLab(nodes=2, backends=1)
+relay = lab.relay()
+relay.set({{"delay": 60}})
+print(lab.prefix, flush=True)
+time.sleep(300)
+"""
+
 # A server that is wrong in one way, named by its argument.
 LIAR = """
 import socket, sys
@@ -90,6 +101,12 @@ class CleanUpTest(unittest.TestCase):
 
     def test_a_lab_with_routers_and_a_companion_whose_owner_is_killed_leaves_nothing_behind(self):
         owner, directory = self.start_owner(WIDE_OWNER, mounts=2, processes=1)
+        owner.kill()
+        owner.wait()
+        self.assert_nothing_left(directory)
+
+    def test_a_lab_with_a_relay_whose_owner_is_killed_leaves_nothing_behind(self):
+        owner, directory = self.start_owner(PAIR_OWNER, mounts=2, processes=3)
         owner.kill()
         owner.wait()
         self.assert_nothing_left(directory)
