@@ -79,11 +79,18 @@ bool SyncNode::is_synced() {
 }
 
 bool SyncNode::is_acknowledged() {
-    return call([this] { return next_ == end_ && replica_->bytes_kept() == 0; });
+    // The last records wait for a moment until they become a batch.
+    return call([this] {
+        return next_ == end_ && view_now().sent >= announced_ && replica_->bytes_kept() == 0;
+    });
 }
 
 void SyncNode::reconnect() {
     call([this] { streams_->disconnect(0, "once more"); });
+}
+
+sync::ReplicaPeerView SyncNode::view_now() const {
+    return replica_->view(steady_clock::now())[0];
 }
 
 Nanoseconds SyncNode::cpu() {
@@ -99,7 +106,7 @@ std::uint64_t SyncNode::sessions() {
 }
 
 sync::ReplicaPeerView SyncNode::view() {
-    return call([this] { return replica_->view(steady_clock::now())[0]; });
+    return call([this] { return view_now(); });
 }
 
 std::vector<Nanoseconds> SyncNode::take_lags() {
@@ -135,10 +142,14 @@ void SyncNode::load() {
         const auto due = static_cast<std::uint64_t>(passed * rate_);
         until = static_cast<std::uint32_t>(std::min<std::uint64_t>(until, first_ + due));
     }
-    for (; next_ < until; ++next_)
+    for (; next_ < until; ++next_) {
+        // As in life, its own table has it.
+        fill(next_, 1);
+        ++announced_;
         replica_->on_local({sync::SessionRecord::Kind::established, TableStore::flow(next_),
                             TableStore::target_of(next_), store_.now()},
                            now);
+    }
 }
 
 sync::Hello SyncNode::hello(std::size_t peer) {

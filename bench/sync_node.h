@@ -81,6 +81,7 @@ private:
     void tick();
     void load();
     void note_step(Nanoseconds began);
+    sync::ReplicaPeerView view_now() const;
 
     Options options_;
     boost::asio::io_context io_;
@@ -92,6 +93,7 @@ private:
     std::vector<Nanoseconds> lags_;
     Nanoseconds longest_{0};
 
+    std::uint64_t announced_ = 0;  // in all
     std::uint32_t next_ = 0;
     std::uint32_t end_ = 0;
     std::uint32_t first_ = 0;

@@ -37,8 +37,9 @@ TableStore::TableStore(std::uint64_t sessions, std::uint32_t clock_start)
     dataplane::SessionTable::Memory memory;
     memory.sets4 = words_.get();
     memory.pages4 = pages;
-    memory.table_key[0] = 1;
-    memory.table_key[1] = clock_start;
+    // As random as the data plane's own: small ones would place these flows unevenly.
+    memory.table_key[0] = 0x9ae16a3b2f90404fULL;
+    memory.table_key[1] = 0xc949c7defebaa7cbULL ^ clock_start;
     table_ = std::make_unique<dataplane::SessionTable>(memory, [this] { return now(); });
 }
 

@@ -74,8 +74,9 @@ void clamp_mss(Bytes& ip, const IpLayout& layout, std::uint16_t most) {
             continue;
         }
         if (at + 1 >= end || ip[at + 1] < 2 || at + ip[at + 1] > end) return;
-        if (ip[at] == maximum_segment_size && ip[at + 1] == 4) {
-            if (get16(ip, at + 2) > most)
+        if (ip[at] == maximum_segment_size) {
+            // One of another length makes no sense: what is behind it is not looked at.
+            if (ip[at + 1] == 4 && get16(ip, at + 2) > most)
                 with_l4_checksum(ip, layout, [&] { put16(ip, at + 2, most); });
             return;
         }
