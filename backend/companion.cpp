@@ -33,7 +33,7 @@ void keep_first(Result<void>& first, Result<void> next) {
 
 }  // namespace
 
-Companion::Companion(const Options& options, dataplane::UniqueFd lock, Netlink netlink)
+Companion::Companion(const Options& options, Descriptor lock, Netlink netlink)
     : options_(options), lock_(std::move(lock)), netlink_(std::move(netlink)) {}
 
 Result<Companion> Companion::open(const Options& options) {

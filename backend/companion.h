@@ -25,8 +25,8 @@
 #include "backend/netlink.h"
 #include "backend/put_back_pace.h"
 #include "backend/record.h"
+#include "base/descriptor.h"
 #include "base/result.h"
-#include "dataplane/unique_fd.h"
 
 namespace bascule::backend {
 
@@ -79,7 +79,7 @@ public:
     void tell(std::uint64_t applied, std::uint64_t refused) const;
 
 private:
-    Companion(const Options& options, dataplane::UniqueFd lock, Netlink netlink);
+    Companion(const Options& options, Descriptor lock, Netlink netlink);
     Result<std::vector<Link>> examine(const Config& config);
     Result<void> examine_interface(const Config& config, const std::string& name,
                                    const std::vector<Link>& links);
@@ -111,7 +111,7 @@ private:
     Result<void> save() { return save_record(options_.record_file(), record_); }
 
     Options options_;
-    dataplane::UniqueFd lock_;
+    Descriptor lock_;
     Netlink netlink_;
     Record record_;
     std::optional<Config> config_;  // what this process applied

@@ -13,8 +13,6 @@
 namespace bascule::backend {
 namespace {
 
-using dataplane::UniqueFd;
-
 constexpr std::size_t most_bytes = std::size_t{1} << 20;
 
 // What write_file writes before it takes the name; a killed process leaves it.
@@ -25,7 +23,7 @@ std::string beside(const std::string& path) {
 // The names in the directory of a file, on the disk. 0, or errno.
 int sync_directory(const std::string& path) {
     const std::string parent = std::filesystem::path(path).parent_path();
-    const UniqueFd fd(
+    const Descriptor fd(
         ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     return fd && ::fsync(fd.get()) == 0 ? 0 : errno;
 }
@@ -70,7 +68,7 @@ std::string sysctl_path(const std::string& path) {
 }  // namespace
 
 Result<std::optional<std::string>> read_file(const std::string& path) {
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd && errno == ENOENT) return std::optional<std::string>();
     if (!fd) return failure(Error::system("read " + path, errno));
     auto text = read_all(fd.get(), path);
@@ -84,7 +82,7 @@ Result<void> write_file(const std::string& path, const std::string& text, mode_t
         ::unlink(draft.c_str());
         return failure(Error::system("write " + path, code));
     };
-    const UniqueFd fd(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+    const Descriptor fd(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
     if (!fd) return failed(errno);
     if (::fchmod(fd.get(), mode) != 0) return failed(errno);
     if (const int code = write_all(fd.get(), text); code != 0) return failed(code);
@@ -119,18 +117,18 @@ Result<std::string> read_sysctl(const std::string& path) {
 }
 
 Result<void> write_sysctl(const std::string& path, const std::string& value) {
-    const UniqueFd fd(::open(sysctl_path(path).c_str(), O_WRONLY | O_CLOEXEC));
+    const Descriptor fd(::open(sysctl_path(path).c_str(), O_WRONLY | O_CLOEXEC));
     const int code = fd ? write_all(fd.get(), value + "\n") : errno;
     if (code != 0) return failure(Error::system("write " + sysctl_path(path), code));
     return {};
 }
 
-Result<std::optional<UniqueFd>> take_lock(const std::string& path) {
-    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+Result<std::optional<Descriptor>> take_lock(const std::string& path) {
+    Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!fd) return failure(Error::system("open " + path, errno));
     struct flock whole = whole_file();
     if (::fcntl(fd.get(), F_OFD_SETLK, &whole) != 0) {
-        if (errno == EAGAIN || errno == EACCES) return std::optional<UniqueFd>();
+        if (errno == EAGAIN || errno == EACCES) return std::optional<Descriptor>();
         return failure(Error::system("lock " + path, errno));
     }
     if (auto written = write_holder(fd.get(), {::getpid(), 0, 0}); !written)
@@ -150,7 +148,7 @@ Result<void> write_holder(int lock, const Holder& holder) {
 }
 
 std::optional<Holder> lock_holder(const std::string& path) {
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     struct flock whole = whole_file();
     if (!fd || ::fcntl(fd.get(), F_OFD_GETLK, &whole) != 0 || whole.l_type == F_UNLCK) return {};
     Holder holder;

@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "base/descriptor.h"
 #include "base/result.h"
-#include "dataplane/unique_fd.h"
 
 namespace bascule::backend {
 
@@ -36,7 +36,7 @@ struct Holder {
 };
 
 // A lock that lives as long as its holder: nothing when another process has it.
-Result<std::optional<dataplane::UniqueFd>> take_lock(const std::string& path);
+Result<std::optional<Descriptor>> take_lock(const std::string& path);
 // By the holder.
 Result<void> write_holder(int lock, const Holder& holder);
 // Nothing when nobody holds it.

@@ -9,10 +9,10 @@
 #include <cerrno>
 
 #include "backend/engine.h"
+#include "base/descriptor.h"
 #include "dataplane/bpffs.h"
 #include "dataplane/interface.h"
 #include "dataplane/libbpf_log.h"
-#include "dataplane/unique_fd.h"
 
 namespace bascule::backend {
 namespace {
@@ -27,10 +27,9 @@ constexpr int busy_milliseconds = 10;
 
 using dataplane::bpf_error;
 using dataplane::LibbpfLog;
-using dataplane::UniqueFd;
 
 // The pinned link, if there is one and it hangs on this interface.
-Result<std::optional<UniqueFd>> live_link(const std::string& pin, std::uint32_t ifindex) {
+Result<std::optional<Descriptor>> live_link(const std::string& pin, std::uint32_t ifindex) {
     auto link = dataplane::open_pin(pin);
     if (!link || !*link) return link;
     bpf_link_info info{};
@@ -39,12 +38,12 @@ Result<std::optional<UniqueFd>> live_link(const std::string& pin, std::uint32_t 
         return failure(bpf_error("read " + pin, errno));
     // An interface that was made anew has another index, and the link then hangs on nothing.
     if (info.type != BPF_LINK_TYPE_XDP || info.xdp.ifindex != ifindex)
-        return std::optional<UniqueFd>();
+        return std::optional<Descriptor>();
     return link;
 }
 
 // errno, 0: made.
-int make_link(int program, std::uint32_t ifindex, std::uint32_t mode, UniqueFd& link) {
+int make_link(int program, std::uint32_t ifindex, std::uint32_t mode, Descriptor& link) {
     bpf_link_create_opts options{};
     options.sz = sizeof options;
     options.flags = mode;
@@ -71,7 +70,7 @@ bpf_tc_opts filter_at(std::uint32_t priority) {
 }
 
 std::string name_of_program(std::uint32_t id) {
-    const UniqueFd program(bpf_prog_get_fd_by_id(id));
+    const Descriptor program(bpf_prog_get_fd_by_id(id));
     bpf_prog_info info{};
     std::uint32_t size = sizeof info;
     if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &size) != 0) return {};
@@ -132,7 +131,7 @@ Result<XdpHook> put_xdp(const std::string& pin, const std::string& interface, st
         return XdpHook{occupant && occupant->generic, {}};
     }
     XdpHook hook;
-    UniqueFd link;
+    Descriptor link;
     const int native = make_link(program, ifindex, XDP_FLAGS_DRV_MODE, link);
     if (native == EPERM || native == EBUSY)
         return failure(bpf_error("attach the XDP program to " + interface, native));

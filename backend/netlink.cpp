@@ -106,9 +106,8 @@ std::optional<Address> address_of(std::optional<Bytes> bytes) {
     return {};
 }
 
-Result<dataplane::UniqueFd> open_socket(int flags, std::uint32_t groups) {
-    dataplane::UniqueFd socket(
-        ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, NETLINK_ROUTE));
+Result<Descriptor> open_socket(int flags, std::uint32_t groups) {
+    Descriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, NETLINK_ROUTE));
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
     address.nl_groups = groups;

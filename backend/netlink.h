@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/address.h"
+#include "base/descriptor.h"
 #include "base/result.h"
-#include "dataplane/unique_fd.h"
 
 struct nlmsghdr;
 
@@ -38,7 +38,7 @@ class Netlink {
 public:
     static Result<Netlink> open();
     // Over a socket that is there already: the kernel's, or a test's in its place.
-    explicit Netlink(dataplane::UniqueFd socket) : socket_(std::move(socket)) {}
+    explicit Netlink(Descriptor socket) : socket_(std::move(socket)) {}
 
     Result<std::vector<HostAddress>> addresses();
     Result<std::vector<Link>> links();
@@ -63,7 +63,7 @@ private:
     Result<int> receive(std::uint32_t sequence, const Visit& visit);
     Result<int> change_loopback(const Address& address, std::uint16_t type, std::uint16_t flags);
 
-    dataplane::UniqueFd socket_;
+    Descriptor socket_;
     std::uint32_t sequence_ = 0;
     std::vector<std::uint8_t> buffer_ = std::vector<std::uint8_t>(std::size_t{1} << 16);
 };
@@ -77,9 +77,9 @@ public:
     void drain();
 
 private:
-    explicit NetlinkEvents(dataplane::UniqueFd socket) : socket_(std::move(socket)) {}
+    explicit NetlinkEvents(Descriptor socket) : socket_(std::move(socket)) {}
 
-    dataplane::UniqueFd socket_;
+    Descriptor socket_;
 };
 
 // IFA_PROTO of what this program adds, so that it is told from what others add.

@@ -21,7 +21,6 @@ namespace bascule::backend {
 namespace {
 
 using dataplane::bpf_error;
-using dataplane::UniqueFd;
 using Clock = std::chrono::steady_clock;
 
 // A locally administered address that no host has: answers to it reach nobody.
@@ -54,8 +53,8 @@ SocketAddress socket_address(const Address& address, std::uint16_t port) {
     return made;
 }
 
-UniqueFd open_socket(const Address& address, int type) {
-    return UniqueFd(
+Descriptor open_socket(const Address& address, int type) {
+    return Descriptor(
         ::socket(address.is_v4() ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
@@ -71,15 +70,16 @@ bool wait_for(int fd, short events, Clock::time_point end) {
     }
 }
 
-Result<UniqueFd> program_by_id(std::uint32_t id) {
-    UniqueFd program(bpf_prog_get_fd_by_id(id));
+Result<Descriptor> program_by_id(std::uint32_t id) {
+    Descriptor program(bpf_prog_get_fd_by_id(id));
     if (!program) return failure(bpf_error("open a program", errno));
     return program;
 }
 
 // Sees all that the interface sends and receives.
-Result<UniqueFd> watch(std::uint32_t ifindex) {
-    UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL)));
+Result<Descriptor> watch(std::uint32_t ifindex) {
+    Descriptor socket(
+        ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL)));
     sockaddr_ll address{};
     address.sll_family = AF_PACKET;
     address.sll_protocol = htons(ETH_P_ALL);
@@ -117,7 +117,7 @@ Result<Injector> Injector::open(std::uint32_t program_id) {
     pass[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
     pass[0].imm = XDP_PASS;
     pass[1].code = BPF_JMP | BPF_EXIT;
-    UniqueFd program(bpf_prog_load(BPF_PROG_TYPE_XDP, "bascule_probe", "GPL", pass, 2, nullptr));
+    Descriptor program(bpf_prog_load(BPF_PROG_TYPE_XDP, "bascule_probe", "GPL", pass, 2, nullptr));
     if (!program) return failure(bpf_error("load a program", errno));
     return Injector(std::move(program));
 }
@@ -154,7 +154,7 @@ Result<bool> arrives(
     Injector& injector, std::uint32_t ifindex, const Address& vip,
     const std::function<Bytes(std::uint16_t port, const Bytes& payload)>& make_frame,
     std::chrono::milliseconds limit) {
-    const UniqueFd socket = open_socket(vip, SOCK_DGRAM);
+    const Descriptor socket = open_socket(vip, SOCK_DGRAM);
     SocketAddress bound = socket_address(vip, 0);
     if (!socket || ::bind(socket.get(), bound.get(), bound.size) != 0)
         return failure(Error::system("open a socket on " + vip.to_string(), errno));
@@ -183,7 +183,7 @@ Result<bool> arrives(
 Result<bool> is_served(const Address& address, Protocol protocol, std::uint16_t port,
                        std::chrono::milliseconds limit) {
     const bool udp = protocol == Protocol::udp;
-    const UniqueFd socket = open_socket(address, udp ? SOCK_DGRAM : SOCK_STREAM);
+    const Descriptor socket = open_socket(address, udp ? SOCK_DGRAM : SOCK_STREAM);
     if (!socket) return failure(Error::system("open a socket", errno));
     const SocketAddress there = socket_address(address, port);
     if (udp) {

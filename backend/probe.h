@@ -12,8 +12,8 @@
 #include "backend/config.h"
 #include "backend/netlink.h"
 #include "backend/packets.h"
+#include "base/descriptor.h"
 #include "base/result.h"
-#include "dataplane/unique_fd.h"
 
 namespace bascule::backend {
 
@@ -25,8 +25,8 @@ public:
     Result<void> inject(std::uint32_t ifindex, const Bytes& frame);
 
 private:
-    explicit Injector(dataplane::UniqueFd program) : program_(std::move(program)) {}
-    dataplane::UniqueFd program_;
+    explicit Injector(Descriptor program) : program_(std::move(program)) {}
+    Descriptor program_;
 };
 
 // Whether the host answers on the interface when asked who has `target`, each question after the

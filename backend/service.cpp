@@ -21,13 +21,13 @@ namespace {
 // Addresses of a host come in bursts; one look for all of a burst.
 constexpr int burst_milliseconds = 20;
 
-dataplane::UniqueFd block_signals() {
+Descriptor block_signals() {
     sigset_t set;
     sigemptyset(&set);
     for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1})
         sigaddset(&set, signal);
     sigprocmask(SIG_BLOCK, &set, nullptr);
-    return dataplane::UniqueFd(::signalfd(-1, &set, SFD_CLOEXEC));
+    return Descriptor(::signalfd(-1, &set, SFD_CLOEXEC));
 }
 
 // Number of the signal that is pending; 0: none.
@@ -46,8 +46,7 @@ void log_ready(const Config& config, const Record& record) {
 
 class Service {
 public:
-    Service(Companion companion, NetlinkEvents events, dataplane::UniqueFd signals,
-            const Options& options)
+    Service(Companion companion, NetlinkEvents events, Descriptor signals, const Options& options)
         : companion_(std::move(companion)),
           events_(std::move(events)),
           signals_(std::move(signals)),
@@ -138,7 +137,7 @@ private:
 
     Companion companion_;
     NetlinkEvents events_;
-    dataplane::UniqueFd signals_;
+    Descriptor signals_;
     Options options_;
     std::uint64_t applied_ = 0;
     std::uint64_t refused_ = 0;

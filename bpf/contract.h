@@ -18,7 +18,7 @@
 #define BSC_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 
-#define BSC_LAYOUT_VERSION 3
+#define BSC_LAYOUT_VERSION 4
 
 /* ---- limits ------------------------------------------------------------------------------ */
 
@@ -65,7 +65,9 @@
     X(TOO_BIG_NO_DF, "too_big_no_df",                                                              \
       "does not fit, and may not be told: IPv4 without \"don't fragment\"")                        \
     X(NO_HEADROOM, "no_headroom", "the driver leaves no room for another header")                  \
-    X(PROBE, "probe", "a health check's packet that came back, or an answer to none under way")
+    X(PROBE, "probe", "a health check's packet that came back, or an answer to none under way")    \
+    X(NOT_FOUND, "not_found",                                                                      \
+      "asks who has a VIP that this node does not hold, or no longer surely")
 
 enum bsc_drop_reason {
 #define X(symbol, name, text) BSC_DROP_##symbol,
@@ -102,6 +104,32 @@ enum bsc_event {
 #undef X
         BSC_EVENT_COUNT
 };
+
+/* ---- who is found by a VIP ---------------------------------------------------------------------
+ */
+
+/* Of a cluster's VIPs; addresses v4-mapped. A VIP without an entry is left to Linux. */
+struct bsc_guard_key {
+    __u64 be_address[2];
+};
+BSC_ASSERT(sizeof(struct bsc_guard_key) == 16, "bsc_guard_key");
+
+/* ARP requests and neighbour solicitations for it are dropped from then on. */
+struct bsc_guard {
+    __u64 until; /* CLOCK_MONOTONIC, nanoseconds */
+};
+BSC_ASSERT(sizeof(struct bsc_guard) == 8, "bsc_guard");
+
+/* Who else on the link has said that he has it, as last seen. Written without a lock: a reader may
+ * see the parts of two. */
+struct bsc_rival {
+    __u64 count;       /* frames */
+    __u64 nanoseconds; /* CLOCK_MONOTONIC, of the last */
+    __u32 ifindex;
+    __u8 mac[6];
+    __u8 reserved[2];
+};
+BSC_ASSERT(sizeof(struct bsc_rival) == 32, "bsc_rival");
 
 /* ---- VIPs ------------------------------------------------------------------------------------ */
 

@@ -17,6 +17,7 @@
 #include "icmp.h"
 #include "deliver.h"
 #include "balance.h"
+#include "guard.h"
 #include "unusual.h"
 #include "probe_send.h"
 
@@ -34,6 +35,8 @@ static __always_inline int walk(struct xdp_md *ctx)
         parsed = parse_ipv6(ctx, &packet);
         in_memory(&packet);
         return parsed == PARSED ? balance(ctx, &packet, 6) : deal_with(ctx, &packet, parsed, 6);
+    case ETH_P_ARP:
+        return guard_arp(ctx, packet.l3);
     default:
         return XDP_PASS;
     }

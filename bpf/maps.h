@@ -3,9 +3,10 @@
  * The maps and constants of the engine. What each holds stands in contract.h; who writes it:
  *   the daemon, through its mappings   vips vip_states service_words services backends ports rings
  *                                      probe_gate
- *   the daemon, by system calls        egress capture_filter
+ *   the daemon, by system calls        egress capture_filter guards
  *   XDP and the daemon                 sessions4 sessions6 (by session_table.h)
- *   XDP                                fragments probe_flows probe_notes
+ *   XDP                                fragments probe_flows probe_notes rivals (the daemon makes
+ *                                      and removes entries)
  *   XDP, a copy or a log each CPU      delta_logs service_traffic backend_traffic drops events
  *                                      icmp_budget notes capture_scratch capture_records
  */
@@ -102,6 +103,20 @@ struct {
     __type(key, struct bsc_probe_flow_key);
     __type(value, struct bsc_probe_flow);
 } probe_flows SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, BSC_MAX_VIPS);
+    __type(key, struct bsc_guard_key);
+    __type(value, struct bsc_guard);
+} guards SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, BSC_MAX_VIPS);
+    __type(key, struct bsc_guard_key);
+    __type(value, struct bsc_rival);
+} rivals SEC(".maps");
 
 /* By backend slot. */
 struct {

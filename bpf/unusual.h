@@ -8,6 +8,7 @@
 
 #include "deliver.h"
 #include "fragment.h"
+#include "guard.h"
 #include "icmp.h"
 #include "make_parcel.h"
 #include "probe_icmp.h"
@@ -29,6 +30,9 @@ static __always_inline int deal_with(struct xdp_md *ctx, const struct packet *pa
 
     if (!port)
         return XDP_PASS;
+    if (family == 6 && parsed == PARSED_OTHER && is_icmp(packet, family) &&
+        guard_neighbour(ctx, packet->l4) == XDP_DROP)
+        return XDP_DROP;
     if (!vip)
         return parsed == PARSED_OTHER && is_icmp(packet, family)
                    ? take_icmp(ctx, packet, port, family)

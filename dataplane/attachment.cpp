@@ -316,8 +316,10 @@ Result<void> Attachments::detach(const std::string& interface) {
 
 std::vector<Attachment> Attachments::list() const {
     std::vector<Attachment> list;
-    for (const auto& [interface, attached] : attached_)
+    for (const auto& [interface, attached] : attached_) {
         list.push_back(attached.shown);
+        list.back().alive = is_alive(attached, attached.shown.ifindex);
+    }
     return list;
 }
 

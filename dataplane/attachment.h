@@ -51,7 +51,7 @@ private:
     using ProgramKey = std::pair<Flavour, std::uint32_t>;  // and port
     struct Attached {
         Attachment shown;
-        UniqueFd link;
+        Descriptor link;
         std::optional<std::uint32_t> port;  // index; none: that of an earlier process is not known
         bool current = false;               // runs this process's copy
         std::uint32_t route_ifindex = 0;

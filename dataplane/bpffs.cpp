@@ -95,10 +95,10 @@ Result<std::vector<std::string>> list_versions(const std::string& bpffs) {
     return versions;
 }
 
-Result<std::optional<UniqueFd>> open_pin(const std::string& path) {
+Result<std::optional<Descriptor>> open_pin(const std::string& path) {
     const int fd = bpf_obj_get(path.c_str());
-    if (fd >= 0) return std::optional<UniqueFd>(UniqueFd(fd));
-    if (errno == ENOENT) return std::optional<UniqueFd>();
+    if (fd >= 0) return std::optional<Descriptor>(Descriptor(fd));
+    if (errno == ENOENT) return std::optional<Descriptor>();
     return failure(bpf_error("open " + path, errno));
 }
 

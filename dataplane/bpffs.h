@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/result.h"
-#include "dataplane/unique_fd.h"
 
 namespace bascule::dataplane {
 
@@ -37,7 +37,7 @@ Result<std::vector<std::string>> list_directory(const std::string& path);
 // so when it is not on a bpffs.
 Result<std::vector<std::string>> list_versions(const std::string& bpffs);
 // The pinned object; none when there is no such pin.
-Result<std::optional<UniqueFd>> open_pin(const std::string& path);
+Result<std::optional<Descriptor>> open_pin(const std::string& path);
 Result<void> pin(int fd, const std::string& path);
 // No error when there is no such pin.
 Result<void> unpin(const std::string& path);

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "dataplane/libbpf_log.h"
-#include "dataplane/unique_fd.h"
 
 namespace bascule::dataplane {
 
@@ -87,7 +87,7 @@ bsc_backend entry_of(const model::TableBackend& backend) {
 }
 
 // A new inner map, whole; the outer map's entry keeps it from then on.
-Result<UniqueFd> make_ring(const model::Ring& ring) {
+Result<Descriptor> make_ring(const model::Ring& ring) {
     const std::size_t lines = 1 + (ring.size() + BSC_RING_LINE_SLOTS - 1) / BSC_RING_LINE_SLOTS;
     std::vector<bsc_ring_line> content(lines);
     content[0].header.size = static_cast<std::uint32_t>(ring.size());
@@ -97,8 +97,8 @@ Result<UniqueFd> make_ring(const model::Ring& ring) {
     bpf_map_create_opts create{};
     create.sz = sizeof(create);
     create.map_flags = BPF_F_INNER_MAP;
-    UniqueFd map(bpf_map_create(BPF_MAP_TYPE_ARRAY, "ring", sizeof(__u32), sizeof(bsc_ring_line),
-                                static_cast<__u32>(lines), &create));
+    Descriptor map(bpf_map_create(BPF_MAP_TYPE_ARRAY, "ring", sizeof(__u32), sizeof(bsc_ring_line),
+                                  static_cast<__u32>(lines), &create));
     if (!map) return failure(bpf_error("make the ring", errno));
     std::vector<__u32> keys(lines);
     std::iota(keys.begin(), keys.end(), 0U);

@@ -312,6 +312,10 @@ ProbeNote Dataplane::probe_note(std::uint16_t backend_slot) const {
     return impl_->probes.note(backend_slot);
 }
 
+VipGuard Dataplane::vip_guard() const {
+    return {map_fd("guards"), map_fd("rivals")};
+}
+
 int Dataplane::map_fd(const std::string& name) const {
     const auto found = impl_->state.maps.find(name);
     return found == impl_->state.maps.end() ? -1 : found->second.get();

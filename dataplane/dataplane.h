@@ -22,6 +22,7 @@
 #include "base/result.h"
 #include "dataplane/delta_feed.h"
 #include "dataplane/session_table.h"
+#include "dataplane/vip_guard.h"
 #include "model/config.h"
 #include "model/plan.h"
 #include "model/tables.h"
@@ -47,6 +48,8 @@ struct Attachment {
     model::XdpMode mode = model::XdpMode::native;  // native or generic: what was got
     bool adopted = false;                          // was attached before this process started
     std::string warning;                           // why generic, if it is
+    // At the moment of asking: not, when somebody took the program off, or the interface is gone.
+    bool alive = true;
 };
 
 struct Named {
@@ -131,6 +134,7 @@ public:
     ProbeNote probe_note(std::uint16_t backend_slot) const;
     // A map by its name in bpf/maps.h; -1: there is none. Stays open as above.
     int map_fd(const std::string& name) const;
+    VipGuard vip_guard() const;
     // The clock that packets are stamped by.
     std::uint32_t seconds() const;
 

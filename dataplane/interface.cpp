@@ -11,8 +11,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor.h"
 #include "dataplane/libbpf_log.h"
-#include "dataplane/unique_fd.h"
 
 namespace bascule::dataplane {
 
@@ -21,7 +21,7 @@ namespace {
 // Asking for a program or a link by id needs CAP_SYS_ADMIN, which the daemon need not have; the
 // refusal is then a little poorer, not wrong.
 std::string name_of_program(std::uint32_t id) {
-    const UniqueFd program(bpf_prog_get_fd_by_id(id));
+    const Descriptor program(bpf_prog_get_fd_by_id(id));
     bpf_prog_info info{};
     std::uint32_t size = sizeof(info);
     if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &size) != 0) return {};
@@ -33,7 +33,7 @@ std::uint32_t link_of_program(std::uint32_t program, std::uint32_t ifindex) {
     constexpr int most_links = 65536;
     std::uint32_t id = 0;
     for (int i = 0; i < most_links && bpf_link_get_next_id(id, &id) == 0; i++) {
-        const UniqueFd link(bpf_link_get_fd_by_id(id));
+        const Descriptor link(bpf_link_get_fd_by_id(id));
         bpf_link_info info{};
         std::uint32_t size = sizeof(info);
         if (!link || bpf_obj_get_info_by_fd(link.get(), &info, &size) != 0) continue;
@@ -58,7 +58,7 @@ std::string name_of_interface(std::uint32_t ifindex, const std::string& otherwis
 }
 
 Result<Mac> mac_of_interface(const std::string& name) {
-    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ifreq request{};
     if (!socket) return failure(Error::system("open a socket", errno));
     if (name.size() >= sizeof(request.ifr_name))

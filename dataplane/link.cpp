@@ -13,7 +13,7 @@ LinkAttempt make_link(int program, std::uint32_t ifindex, model::XdpMode mode) {
     options.sz = sizeof(options);
     options.flags = mode == model::XdpMode::native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
     const int fd = bpf_link_create(program, static_cast<int>(ifindex), BPF_XDP, &options);
-    return fd >= 0 ? LinkAttempt{UniqueFd(fd), 0} : LinkAttempt{UniqueFd(), errno};
+    return fd >= 0 ? LinkAttempt{Descriptor(fd), 0} : LinkAttempt{Descriptor(), errno};
 }
 
 Result<std::uint32_t> interface_of_link(int link) {

@@ -5,14 +5,14 @@
 
 #include <cstdint>
 
+#include "base/descriptor.h"
 #include "base/result.h"
-#include "dataplane/unique_fd.h"
 #include "model/config.h"
 
 namespace bascule::dataplane {
 
 struct LinkAttempt {
-    UniqueFd link;
+    Descriptor link;
     int error = 0;  // errno, when there is no link
 };
 

@@ -112,7 +112,7 @@ Result<MapFds> Program::maps() const {
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, object_->obj) {
         if (bpf_map__is_internal(map)) continue;
-        UniqueFd fd(::fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 0));
+        Descriptor fd(::fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 0));
         if (!fd)
             return failure(Error::system("keep the map " + std::string(bpf_map__name(map)), errno));
         fds.emplace(bpf_map__name(map), std::move(fd));

@@ -8,14 +8,14 @@
 #include <memory>
 #include <string>
 
+#include "base/descriptor.h"
 #include "base/result.h"
-#include "dataplane/unique_fd.h"
 
 struct director_bpf;
 
 namespace bascule::dataplane {
 
-using MapFds = std::map<std::string, UniqueFd>;  // by name
+using MapFds = std::map<std::string, Descriptor>;  // by name
 
 // What is a constant to the program.
 struct Constants {

@@ -45,7 +45,7 @@ private:
     Load load_;
     Memory memory_;
     std::optional<Program> program_;
-    UniqueFd link_;         // none: the program is on no interface
+    Descriptor link_;       // none: the program is on no interface
     bool current_ = false;  // the link has this process's copy
 };
 

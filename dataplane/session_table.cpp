@@ -307,7 +307,10 @@ private:
         report_.duplicates += removed != 0;
         if (stays.way != way) return;
         const std::uint32_t state = bsc_state_of(b);
-        if (state <= BSC_ESTABLISHED) report_.by_state[state]++;
+        if (state <= BSC_ESTABLISHED) {
+            report_.by_state[state]++;
+            report_.by_family[Family::words == BSC_KEY_WORDS_V4 ? 0 : 1]++;
+        }
         report_.from_peer += (b & BSC_B_FROM_PEER) != 0;
         if (!bsc_is_unproven(state))
             report_.by_backend[static_cast<std::uint16_t>(bsc_backend_of(b))]++;

@@ -50,6 +50,7 @@ struct IdleLimits {
 
 struct SweepReport {
     std::uint64_t by_state[BSC_ESTABLISHED + 1] = {};  // live ways after the sweep
+    std::uint64_t by_family[2] = {};                   // of these: IPv4, IPv6
     std::uint64_t from_peer = 0;
     std::map<std::uint16_t, std::uint64_t> by_backend;  // established and closing, by slot
     std::uint64_t expired = 0;                          // ways freed for idleness

@@ -23,8 +23,8 @@ namespace bascule::dataplane {
 
 // Session tables that were in use before, whose sessions are wanted.
 struct Predecessor {
-    UniqueFd sessions4;
-    UniqueFd sessions6;
+    Descriptor sessions4;
+    Descriptor sessions6;
     bsc_settings settings{};
 };
 

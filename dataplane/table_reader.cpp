@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "dataplane/loader.h"
 #include "dataplane/service_words.h"
-#include "dataplane/unique_fd.h"
 
 namespace bascule::dataplane {
 
@@ -94,7 +94,7 @@ model::Tables read_tables(const ConfigMemory& memory) {
         const __u32 key = slot;
         __u32 id = 0;
         if (bpf_map_lookup_elem(memory.rings, &key, &id) != 0) continue;
-        const UniqueFd ring(bpf_map_get_fd_by_id(id));
+        const Descriptor ring(bpf_map_get_fd_by_id(id));
         tables.rings[slot] = ring ? ring_of(ring.get()) : unreadable;
     }
     for (std::uint16_t slot = 1; slot < memory.backends.size(); slot++) {

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "health/descriptor.h"
+#include "base/descriptor.h"
 #include "health/icmp_sockets.h"
 #include "health/makers.h"
 #include "health/resources.h"

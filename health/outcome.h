@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +27,8 @@ enum class Failure {
     path,         // the data plane could not send it: no neighbour, say
     local,        // this host's own fault: no descriptor, no port, program cannot be run
 };
+
+inline constexpr std::size_t failure_kinds = static_cast<std::size_t>(Failure::local) + 1;
 
 // "timed_out": what programs see; never changes.
 const char* name_of(Failure failure);

@@ -17,7 +17,7 @@
 #include <string_view>
 #include <utility>
 
-#include "health/descriptor.h"
+#include "base/descriptor.h"
 #include "health/program.h"
 
 namespace bascule::health {

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/result.h"
-#include "health/descriptor.h"
 #include "health/program_user.h"
 
 namespace bascule::health {

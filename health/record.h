@@ -2,6 +2,7 @@
 // What is known of a checked target. Pure values.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -9,6 +10,7 @@
 #include <string>
 
 #include "health/damper.h"
+#include "health/durations.h"
 #include "health/outcome.h"
 #include "health/target.h"
 
@@ -43,7 +45,9 @@ struct Record {
     bool kept_down = false;  // and only that keeps it down
     std::uint64_t checks = 0;
     std::uint64_t failures = 0;
-    std::deque<Change> changes;  // the newest last; at most most_changes
+    std::array<std::uint64_t, failure_kinds> by_failure{};  // of these, by Failure
+    Durations durations;                                    // of all checks
+    std::deque<Change> changes;                             // the newest last; at most most_changes
 };
 
 }  // namespace bascule::health

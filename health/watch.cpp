@@ -229,9 +229,13 @@ void Watch::take(Outcome outcome, Time started) {
     const bool ok = outcome.ok();
     if (!record_.last) --shared_->unjudged;
     ++record_.checks;
-    if (!ok) ++record_.failures;
+    if (!ok) {
+        ++record_.failures;
+        ++record_.by_failure[static_cast<std::size_t>(outcome.failure)];
+    }
     record_.last_at = system_clock::now();
     record_.last_duration = std::chrono::duration_cast<std::chrono::microseconds>(now - started);
+    record_.durations.add(record_.last_duration);
     record_.last_late = std::chrono::duration_cast<std::chrono::microseconds>(started - due_);
 
     const bool changed = damper_.on_result(ok, now);

@@ -21,11 +21,11 @@
 #include <stdexcept>
 #include <thread>
 
+#include "base/descriptor.h"
 #include "bpf/session_table.h"
 #include "cpu.h"
 #include "crowd.h"
 #include "dataplane/kernel_clock.h"
-#include "dataplane/unique_fd.h"
 #include "hammer.skel.h"
 #include "mutant.skel.h"
 #include "scene.h"
@@ -57,7 +57,7 @@ std::string map_path(const Engine& engine, const std::string& map) {
 }
 
 bsc_settings settings_of(const Engine& engine) {
-    const dataplane::UniqueFd fd(bpf_obj_get(map_path(engine, "settings").c_str()));
+    const Descriptor fd(bpf_obj_get(map_path(engine, "settings").c_str()));
     check(static_cast<bool>(fd), "open the settings");
     const std::uint32_t zero = 0;
     bsc_settings settings{};
@@ -289,7 +289,7 @@ public:
         bpf_map* map = nullptr;
         bpf_object__for_each_map(map, object_->obj) {
             if (bpf_map__is_internal(map)) continue;
-            const dataplane::UniqueFd fd(bpf_obj_get(map_path(engine, bpf_map__name(map)).c_str()));
+            const Descriptor fd(bpf_obj_get(map_path(engine, bpf_map__name(map)).c_str()));
             check(static_cast<bool>(fd) && bpf_map__reuse_fd(map, fd.get()) == 0,
                   std::string("use the map ") + bpf_map__name(map));
         }

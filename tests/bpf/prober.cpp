@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "dataplane/kernel_clock.h"
 #include "dataplane/loader.h"
-#include "dataplane/unique_fd.h"
 
 namespace bascule::test {
 
@@ -41,7 +41,7 @@ dataplane::MapFds shared_maps(Engine& engine) {
     for (const char* name : {"vips", "vip_states", "services", "backends", "ports", "egress",
                              "probe_flows", "probe_notes", "probe_gate", "notes", "service_traffic",
                              "backend_traffic", "drops", "events", "icmp_budget"})
-        fds.emplace(name, dataplane::UniqueFd(::fcntl(map_of(engine, name), F_DUPFD_CLOEXEC, 0)));
+        fds.emplace(name, Descriptor(::fcntl(map_of(engine, name), F_DUPFD_CLOEXEC, 0)));
     return fds;
 }
 

@@ -19,7 +19,7 @@ protected:
         std::array<int, 2> ends{};
         ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
         kernel_.reset(ends[0]);
-        netlink_.emplace(dataplane::UniqueFd(ends[1]));
+        netlink_.emplace(Descriptor(ends[1]));
     }
 
     void answer(std::uint16_t type, std::uint32_t sequence, std::uint16_t flags,
@@ -53,7 +53,7 @@ protected:
         answer(NLMSG_DONE, sequence, flags, payload);
     }
 
-    dataplane::UniqueFd kernel_;
+    Descriptor kernel_;
     std::optional<Netlink> netlink_;
 };
 

@@ -175,6 +175,8 @@ TEST_P(SessionTableTest, SweepCounts) {
     EXPECT_EQ(report.by_state[BSC_ADOPTED], 1U);
     EXPECT_EQ(report.by_state[BSC_CLOSING], 1U);
     EXPECT_EQ(report.by_state[BSC_ESTABLISHED], 1U);
+    EXPECT_EQ(report.by_family[GetParam() ? 1 : 0], 4U);
+    EXPECT_EQ(report.by_family[GetParam() ? 0 : 1], 0U);
     EXPECT_EQ(report.from_peer, 1U);
     EXPECT_EQ(report.by_backend.at(321), 2U);
     EXPECT_EQ(report.expired + report.ended + report.duplicates + report.abandoned, 0U);

@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "backend/packets.h"
-#include "dataplane/unique_fd.h"
+#include "base/descriptor.h"
 
 namespace bascule::test {
 
@@ -34,7 +34,7 @@ private:
     std::uint16_t server_port_;
     Wrap wrap_;
     Send send_;
-    dataplane::UniqueFd tun_;
+    Descriptor tun_;
     std::atomic<bool> ends_{false};
     std::thread thread_;
 };

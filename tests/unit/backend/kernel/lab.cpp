@@ -28,26 +28,24 @@ namespace bascule::test {
 
 namespace {
 
-using dataplane::UniqueFd;
-
 bool mount_private(const char* type, const char* target) {
     if (::mount(type, target, type, 0, nullptr) == 0) return true;
     std::fprintf(stderr, "mount %s on %s: %s\n", type, target, std::strerror(errno));
     return false;
 }
 
-UniqueFd current_network() {
-    UniqueFd fd(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+Descriptor current_network() {
+    Descriptor fd(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
     if (!fd) throw std::runtime_error("cannot open the network namespace");
     return fd;
 }
 
-UniqueFd new_network() {
+Descriptor new_network() {
     if (::unshare(CLONE_NEWNET) != 0) throw std::runtime_error("cannot make a network namespace");
     return current_network();
 }
 
-void enter(const UniqueFd& network) {
+void enter(const Descriptor& network) {
     if (::setns(network.get(), CLONE_NEWNET) != 0)
         throw std::runtime_error("cannot enter a network namespace");
 }

@@ -15,7 +15,7 @@
 
 #include "backend/packets.h"
 #include "base/address.h"
-#include "dataplane/unique_fd.h"
+#include "base/descriptor.h"
 
 namespace bascule::test {
 
@@ -86,9 +86,9 @@ protected:
 private:
     std::vector<std::string> words(const std::string& command) const;
 
-    dataplane::UniqueFd here_;
-    dataplane::UniqueFd there_;
-    dataplane::UniqueFd wire_;  // raw, there
+    Descriptor here_;
+    Descriptor there_;
+    Descriptor wire_;  // raw, there
     pid_t process_ = 0;
 };
 

@@ -20,14 +20,14 @@ namespace {
 constexpr const char* all_ways = "[\"l2\", \"ipip\", \"gue\"]";
 
 std::uint32_t link_id(const std::string& pin) {
-    const dataplane::UniqueFd link(bpf_obj_get(pin.c_str()));
+    const Descriptor link(bpf_obj_get(pin.c_str()));
     bpf_link_info info{};
     std::uint32_t size = sizeof info;
     return link && bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 ? info.id : 0;
 }
 
 std::uint32_t program_under(const std::string& pin) {
-    const dataplane::UniqueFd link(bpf_obj_get(pin.c_str()));
+    const Descriptor link(bpf_obj_get(pin.c_str()));
     bpf_link_info info{};
     std::uint32_t size = sizeof info;
     return link && bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 ? info.prog_id : 0;
@@ -38,7 +38,7 @@ void add_foreign_filter(bpf_tc_attach_point where) {
     code[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
     code[0].imm = -1;  // TC_ACT_UNSPEC
     code[1].code = BPF_JMP | BPF_EXIT;
-    const dataplane::UniqueFd program(
+    const Descriptor program(
         bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "somebodys", "GPL", code, 2, nullptr));
     bpf_tc_hook hook{};
     hook.sz = sizeof hook;
@@ -258,7 +258,7 @@ TEST_F(Life, AForeignProgramIsNotTouched) {
     code[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
     code[0].imm = XDP_PASS;
     code[1].code = BPF_JMP | BPF_EXIT;
-    const dataplane::UniqueFd program(
+    const Descriptor program(
         bpf_prog_load(BPF_PROG_TYPE_XDP, "somebodys", "GPL", code, 2, nullptr));
     ASSERT_EQ(bpf_xdp_attach(static_cast<int>(::if_nametoindex("eth0")), program.get(),
                              XDP_FLAGS_DRV_MODE, nullptr),
@@ -364,7 +364,7 @@ TEST_F(Life, OfTwoInterfacesEachIsServedAgain) {
     code[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
     code[0].imm = XDP_PASS;
     code[1].code = BPF_JMP | BPF_EXIT;
-    const dataplane::UniqueFd program(
+    const Descriptor program(
         bpf_prog_load(BPF_PROG_TYPE_XDP, "somebodys", "GPL", code, 2, nullptr));
     const int index = static_cast<int>(::if_nametoindex("eth2"));
     ASSERT_EQ(bpf_xdp_attach(index, program.get(), XDP_FLAGS_DRV_MODE, nullptr), 0);

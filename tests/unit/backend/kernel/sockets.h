@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/address.h"
-#include "dataplane/unique_fd.h"
+#include "base/descriptor.h"
 
 namespace bascule::test {
 
@@ -41,7 +41,7 @@ public:
 private:
     explicit Socket(int fd) : fd_(fd) {}
     static Socket bound(const Address& local, std::uint16_t port, int type);
-    dataplane::UniqueFd fd_;
+    Descriptor fd_;
 };
 
 }  // namespace bascule::test

@@ -178,7 +178,7 @@ TEST_F(Tunnels, OptionsInTheOuterHeader) {
 
 // What the program on the interface makes of a frame.
 Bytes unwrapped(const std::string& pin, Bytes frame) {
-    const dataplane::UniqueFd program(
+    const Descriptor program(
         bpf_prog_get_fd_by_id(backend::xdp_program(pin, ::if_nametoindex("eth0"))));
     bpf_test_run_opts options{};
     options.sz = sizeof options;

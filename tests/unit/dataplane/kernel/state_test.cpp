@@ -62,31 +62,16 @@ protected:
         std::set<std::string> names;
         for (const auto& entry : std::filesystem::directory_iterator(pin("maps")))
             names.insert(entry.path().filename());
-        EXPECT_EQ(names, (std::set<std::string>{"backend_traffic",
-                                                "backends",
-                                                "capture_filter",
-                                                "capture_records",
-                                                "capture_scratch",
-                                                "delta_logs",
-                                                "drops",
-                                                "egress",
-                                                "events",
-                                                "fragments",
-                                                "icmp_budget",
-                                                "notes",
-                                                "ports",
-                                                "probe_flows",
-                                                "probe_gate",
-                                                "probe_notes",
-                                                "rings",
-                                                "service_traffic",
-                                                "service_words",
-                                                "services",
-                                                "sessions4",
-                                                "sessions6",
-                                                "settings",
-                                                "vip_states",
-                                                "vips"}));
+        EXPECT_EQ(names,
+                  (std::set<std::string>{"backend_traffic", "backends",        "capture_filter",
+                                         "capture_records", "capture_scratch", "delta_logs",
+                                         "drops",           "egress",          "events",
+                                         "fragments",       "guards",          "icmp_budget",
+                                         "notes",           "ports",           "probe_flows",
+                                         "probe_gate",      "probe_notes",     "rings",
+                                         "rivals",          "service_traffic", "service_words",
+                                         "services",        "sessions4",       "sessions6",
+                                         "settings",        "vip_states",      "vips"}));
         EXPECT_FALSE(std::filesystem::exists(pin("maps_next")));
     }
 };

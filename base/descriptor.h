@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace bascule::health {
+namespace bascule {
 
 class Descriptor {
 public:
@@ -30,4 +30,4 @@ private:
     int fd_;
 };
 
-}  // namespace bascule::health
+}  // namespace bascule
