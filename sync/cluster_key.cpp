@@ -13,6 +13,8 @@
 #include <charconv>
 #include <span>
 
+#include "base/descriptor.h"
+
 namespace bascule::sync {
 namespace {
 
@@ -139,20 +141,6 @@ Result<void> fill(Secret& secret) {
         if (errno != EINTR) return failure(Error::system("getrandom", errno));
     }
 }
-
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
 
 std::string octal(mode_t mode) {
     char digits[8] = {};

@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 
 #include "sync/codec_bounds.h"
 #include "sync/codec_columns.h"
+#include "sync/heartbeat.h"
 
 namespace bascule::sync {
 
@@ -49,6 +51,25 @@ Result<void> check_partition(std::uint32_t partition) {
 Result<void> check_who(std::uint32_t version, std::uint64_t incarnation) {
     if (version == 0) return failure("no version");
     if (incarnation == 0) return failure("no incarnation");
+    return {};
+}
+
+// A claim that breaks a bound makes all of them doubtful, and who took the rest for true might hold
+// a VIP that another one has. An unknown role is none: a later release says what it must know.
+Result<void> check(const wire::Claims& claims) {
+    const auto& vips = claims.vips();
+    const auto count = static_cast<std::size_t>(vips.size());
+    if (auto fine = at_most("VIPs", count, most_vips); !fine) return fine;
+    const auto epochs = static_cast<std::size_t>(claims.epochs_size());
+    if (epochs != count || claims.priorities().size() != count || claims.states().size() != count)
+        return failure(fmt::format("{} epochs, {} priorities and {} states of {} VIPs", epochs,
+                                   claims.priorities().size(), claims.states().size(), count));
+    if (std::ranges::any_of(claims.epochs(), [](Epoch epoch) { return epoch > most_epoch; }))
+        return failure(fmt::format("an epoch beyond {}", most_epoch));
+    std::array<VipId, most_vips> sorted{};
+    const auto end = std::copy(vips.begin(), vips.end(), sorted.begin());
+    std::sort(sorted.begin(), end);
+    if (std::adjacent_find(sorted.begin(), end) != end) return failure("a VIP twice");
     return {};
 }
 
@@ -141,6 +162,10 @@ Result<void> check(const wire::Heartbeat& heartbeat) {
     if (auto fine = at_most("bytes of release", heartbeat.facts().release().size(), most_release);
         !fine)
         return fine;
+    // Of who needs a newer release than this it is known that he lives, and no more.
+    if (heartbeat.needs() <= protocol_version) {
+        if (auto fine = check(heartbeat.claims()); !fine) return fine;
+    }
     return at_most("echoes", static_cast<std::size_t>(heartbeat.echoes_size()), most_echoes);
 }
 

@@ -40,6 +40,49 @@ void write(const Echo& echo, wire::Echo& out) {
     out.set_held(echo.held);
 }
 
+// Beyond a byte it is a bug that check() does not see.
+char byte_of(std::uint32_t value, const char* what) {
+    if (value > 0xff) throw std::logic_error(std::string("heartbeat: too great a ") + what);
+    return static_cast<char>(value);
+}
+
+constexpr unsigned heard_bit = 128;  // of a state
+
+void write(const std::vector<VipClaim>& claims, wire::Claims& out) {
+    for (const VipClaim& claim : claims) {
+        const auto role = static_cast<std::uint32_t>(claim.role);
+        out.add_vips(claim.vip);
+        out.add_epochs(claim.epoch);
+        out.mutable_priorities()->push_back(byte_of(claim.priority, "priority"));
+        const std::uint32_t state =
+            2 * role + (claim.moved ? 1 : 0) + (claim.heard ? heard_bit : 0);
+        out.mutable_states()->push_back(byte_of(state, "role"));
+    }
+}
+
+// A role that is not known here is none that counts.
+VipRole role_of(std::uint8_t state) {
+    const unsigned role = state % heard_bit / 2;
+    return role <= static_cast<unsigned>(VipRole::offering) ? static_cast<VipRole>(role)
+                                                            : VipRole::unfit;
+}
+
+// Of columns that check() has passed.
+std::vector<VipClaim> read(const wire::Claims& in) {
+    std::vector<VipClaim> out;
+    for (int i = 0; i < in.vips_size(); ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        const auto state = static_cast<std::uint8_t>(in.states()[at]);
+        out.push_back({.vip = in.vips(i),
+                       .role = role_of(state),
+                       .epoch = in.epochs(i),
+                       .priority = static_cast<std::uint8_t>(in.priorities()[at]),
+                       .moved = state % 2 == 1,
+                       .heard = state >= heard_bit});
+    }
+    return out;
+}
+
 }  // namespace
 
 std::string encode_heartbeat(const Heartbeat& heartbeat) {
@@ -58,6 +101,7 @@ std::string encode_heartbeat(const Heartbeat& heartbeat) {
     out.set_probe(heartbeat.probe);
     out.set_hears(heartbeat.hears);
     write(heartbeat.facts, *out.mutable_facts());
+    if (!heartbeat.claims.empty()) write(heartbeat.claims, *out.mutable_claims());
     if (auto fine = check(out); !fine) throw std::logic_error("heartbeat: " + fine.error().text());
     return out.SerializeAsString();
 }
@@ -79,12 +123,15 @@ std::optional<Heartbeat> decode_heartbeat(std::span<const std::uint8_t> bytes) {
                   .echoes = {},
                   .probe = in.probe(),
                   .hears = in.hears(),
-                  .facts = read(in.facts())};
+                  .facts = read(in.facts()),
+                  .claims = {}};
     for (const wire::Echo& echo : in.echoes())
         out.echoes.push_back({.incarnation = echo.incarnation(),
                               .sequence = echo.sequence(),
                               .sent = echo.sent(),
                               .held = echo.held()});
+    // Of who needs a newer release than this they were not checked, and may mean something else.
+    if (in.needs() <= protocol_version) out.claims = read(in.claims());
     return out;
 }
 

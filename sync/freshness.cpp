@@ -14,13 +14,12 @@ Nanoseconds difference(std::uint64_t sent, Moment now) {
 
 }  // namespace
 
-bool Freshness::is_late(std::uint64_t sent, Moment now) const {
+Nanoseconds Freshness::delayed(std::uint64_t sent, Moment now) const {
     const std::optional<Nanoseconds> least = behind_.least();
-    if (!least) return false;
-    const auto delayed =
+    if (!least) return Nanoseconds(0);
+    return Nanoseconds(
         static_cast<std::int64_t>(static_cast<std::uint64_t>(difference(sent, now).count()) -
-                                  static_cast<std::uint64_t>(least->count()));
-    return delayed > lately_.count();
+                                  static_cast<std::uint64_t>(least->count())));
 }
 
 Freshness::Verdict Freshness::judge(Incarnation incarnation, std::uint64_t sent, bool proven,

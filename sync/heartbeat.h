@@ -10,6 +10,7 @@
 
 #include "base/address.h"
 #include "sync/moment.h"
+#include "sync/vip_claim.h"
 
 namespace bascule::sync {
 
@@ -57,6 +58,7 @@ struct Heartbeat {
     bool probe = false;        // to be answered at once
     bool hears = false;        // it holds the peer for alive
     NodeFacts facts;
+    std::vector<VipClaim> claims{};  // at most most_vips, each VIP once
 
     bool operator==(const Heartbeat&) const = default;
 };

@@ -3,12 +3,13 @@
 // merged when the other one is slow, so it is bounded, and neither waits.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "sync/descriptor.h"
+#include "base/descriptor.h"
 #include "sync/heartbeat_port.h"
 #include "sync/slot.h"
 
@@ -36,16 +37,33 @@ struct Seals {
     HeartbeatOpener opener;
 };
 
+// VIPs that the operator wants moved, by any thread. The same one again is the same order.
+class VipOrders {
+public:
+    // False: most_vips others have not been read yet.
+    bool put(VipId vip);
+    std::vector<VipId> take();
+
+private:
+    static constexpr std::uint64_t given = std::uint64_t{1} << 32;  // a place that is not empty
+    std::array<std::atomic<std::uint64_t>, most_vips> places_{};
+};
+
 // To the heartbeat thread, by any thread.
 struct HeartbeatInbox {
     WakeUp wake_up;
     Slot<NodeFacts> facts;
     Slot<Seals> seals;
+    Slot<TakeoverOptions> takeover;
+    Slot<OwnFitness> fitness;
+    Slot<std::vector<VipHolding>> holdings;
+    VipOrders moves;
     std::atomic<std::uint32_t> answered{0};  // bit i: the stream of peer i
     std::atomic<bool> stop{false};
 };
 
-// To the control thread. `report` is the newest; `changes` are all since the last that it took.
+// To the control thread. `report` is the newest; `changes` and `report.moves` are all since the
+// last that it took.
 struct HeartbeatNews {
     std::vector<MembershipChange> changes;
     HeartbeatReport report;
@@ -54,12 +72,16 @@ struct HeartbeatNews {
 struct HeartbeatOutbox {
     WakeUp wake_up;
     Slot<HeartbeatNews> news;
-    Slot<HeartbeatNews> read;  // given back: the heartbeat thread frees what it has allocated
+    Slot<HeartbeatNews> read;        // given back: the heartbeat thread frees what it has allocated
+    std::atomic<bool> speaks{true};  // HeartbeatPort::speaks()
 };
 
 // Appends; beyond `most_changes` one that another one of its peer follows is lost, and counted.
 inline constexpr std::size_t most_changes = 256;
 void add_change(std::vector<MembershipChange>& changes, MembershipChange change,
                 std::uint64_t& lost);
+// The same for VIPs.
+inline constexpr std::size_t most_moves = 256;
+void add_move(std::vector<VipMove>& moves, VipMove move, std::uint64_t& lost);
 
 }  // namespace bascule::sync

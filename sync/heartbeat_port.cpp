@@ -89,7 +89,7 @@ struct HeartbeatPort::Impl {
     Impl(asio::io_context& control, HeartbeatPortOptions with, const ClusterKeys& keys,
          Callbacks callbacks)
         : options(std::move(with)),
-          work(options, make_seals(keys), std::move(callbacks.probe_stream), inbox, outbox),
+          work(options, make_seals(keys), callbacks, inbox, outbox),
           reader(std::make_shared<NewsReader>(control, outbox, std::move(callbacks))) {
         reader->wait();
         const SignalsHeldBack held_back;
@@ -130,9 +130,35 @@ void HeartbeatPort::set_keys(const ClusterKeys& keys) {
     impl_->inbox.wake_up.ring();
 }
 
+void HeartbeatPort::set_fitness(const OwnFitness& fitness) {
+    impl_->inbox.fitness.put(std::make_unique<OwnFitness>(fitness));
+    impl_->inbox.wake_up.ring();
+}
+
+void HeartbeatPort::set_takeover(const TakeoverOptions& options) {
+    impl_->inbox.takeover.put(
+        std::make_unique<TakeoverOptions>(takeover_options(impl_->options, options)));
+    impl_->inbox.wake_up.ring();
+}
+
+void HeartbeatPort::set_holdings(std::vector<VipHolding> holdings) {
+    impl_->inbox.holdings.put(std::make_unique<std::vector<VipHolding>>(std::move(holdings)));
+    impl_->inbox.wake_up.ring();
+}
+
+bool HeartbeatPort::move_vip(VipId vip) {
+    const bool fits = impl_->inbox.moves.put(vip);
+    impl_->inbox.wake_up.ring();
+    return fits;
+}
+
 void HeartbeatPort::stream_answered(std::size_t peer) {
     impl_->inbox.answered.fetch_or(std::uint32_t{1} << peer, std::memory_order_acq_rel);
     impl_->inbox.wake_up.ring();
+}
+
+bool HeartbeatPort::speaks() const {
+    return impl_->outbox.speaks.load(std::memory_order_relaxed);
 }
 
 }  // namespace bascule::sync

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The heartbeat thread: UDP sockets, one a path, around HeartbeatSealer, HeartbeatOpener and
-// Membership. Nothing else runs on it; real-time priority where the kernel lets it (SCHED_FIFO),
-// else it runs without and says so.
+// Membership, with Takeover beside it. Nothing else runs on it; real-time priority where the kernel
+// lets it (SCHED_FIFO), else it runs without and says so.
 //
 // A path whose own address is not on this host (an interface that has gone) is closed and tried
 // again every second. Thread: made, asked and destroyed by the control thread; what it has to say
@@ -20,6 +20,7 @@
 #include "sync/cluster_key.h"
 #include "sync/membership.h"
 #include "sync/seal.h"
+#include "sync/takeover.h"
 
 namespace bascule::sync {
 
@@ -28,6 +29,8 @@ struct HeartbeatPortOptions {
     std::string self;
     Incarnation incarnation = 0;
     std::string release;
+    // Its `self`, `interval` and `dead_after` are taken from above.
+    TakeoverOptions takeover{};
 };
 
 struct PathState {
@@ -47,6 +50,10 @@ struct HeartbeatReport {
     Nanoseconds slept_longest{0};
     std::uint64_t changes_lost = 0;  // the control thread was away too long; never a peer's newest
     std::string priority;            // "SCHED_FIFO 20", or why not
+    std::vector<VipView> vips;
+    std::vector<VipMove> moves;    // since the last report
+    std::uint64_t moves_lost = 0;  // the control thread was away too long
+    Epoch highest_epoch = 0;
 };
 
 class HeartbeatPort {
@@ -58,6 +65,13 @@ public:
             on_report;  // about every 100 ms, and on changes
         // On the heartbeat thread: ask this peer's stream. Must not block.
         std::function<void(std::size_t peer)> probe_stream;
+        // What is to be with VIPs now; the whole of it, whenever it changes. These two may be
+        // empty, must not block either, and run as soon as there is a thread: before the
+        // constructor ends.
+        std::function<void(std::vector<VipDuty>)> on_duties{};
+        // All of them with every round of heartbeats that has left this host, and at once those
+        // that have changed.
+        std::function<void(std::span<const VipDeadline>)> set_deadlines{};
     };
     HeartbeatPort(boost::asio::io_context& control, HeartbeatPortOptions options,
                   const ClusterKeys& keys, Callbacks callbacks);
@@ -67,6 +81,14 @@ public:
     void set_facts(const NodeFacts& facts);
     void set_keys(const ClusterKeys& keys);
     void stream_answered(std::size_t peer);
+    // Its heartbeats leave this host, or nobody waits for them. Who is silent must not be vouched
+    // for by his stream: he is not found by his VIPs any more, so somebody else has to be.
+    bool speaks() const;
+    void set_fitness(const OwnFitness& fitness);
+    void set_takeover(const TakeoverOptions& options);  // as in HeartbeatPortOptions
+    void set_holdings(std::vector<VipHolding> holdings);
+    // The operator's word. At most most_vips that the thread has not read yet; false: too many.
+    bool move_vip(VipId vip);
 
 private:
     struct Impl;

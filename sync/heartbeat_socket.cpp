@@ -161,24 +161,25 @@ void HeartbeatSocket::read(DatagramBatch& batch, const Take& take, bool announce
     }
 }
 
-void HeartbeatSocket::send(std::size_t peer, std::span<const std::uint8_t> datagram) {
-    if (!socket_) return;
+bool HeartbeatSocket::send(std::size_t peer, std::span<const std::uint8_t> datagram) {
+    if (!socket_) return false;
     if (datagram.empty()) {
         ++state_.send_errors;
-        return;
+        return false;
     }
     const SocketAddress to = socket_address(peers_[peer]);
     if (::sendto(socket_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
                  to.get(), to.length) >= 0) {
         send_errors_[peer] = 0;
-        return;
+        return true;
     }
     const int code = errno;
     ++state_.send_errors;
     // A full queue is nobody's fault; the next one may get through.
-    if (is_want_of_room(code)) return;
+    if (is_want_of_room(code)) return false;
     // That this node's own address has gone is such an error, too.
     if (std::exchange(send_errors_[peer], code) != code) look_after();
+    return false;
 }
 
 // By the kernel: what its filter refused, and what found the buffer full.

@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/result.h"
 #include "model/config.h"
-#include "sync/descriptor.h"
 #include "sync/heartbeat_port.h"
 #include "sync/seal.h"
 
@@ -66,8 +66,8 @@ public:
     // as a full batch: a socket that says so for ever must not keep a real-time thread busy.
     void read(DatagramBatch& batch, const Take& take, bool announced);
     // A closed one sends nothing, and that is no error. An empty datagram is one that could not be
-    // made: counted as an error.
-    void send(std::size_t peer, std::span<const std::uint8_t> datagram);
+    // made: counted as an error. True: it has left for the kernel.
+    bool send(std::size_t peer, std::span<const std::uint8_t> datagram);
 
     void count_unopened(Unopened why) { ++state_.unopened[static_cast<std::size_t>(why)]; }
     PathState state();

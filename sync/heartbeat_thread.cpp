@@ -8,9 +8,11 @@
 #include <bit>
 #include <chrono>
 #include <ctime>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
+#include "sync/codec_bounds.h"
 #include "sync/realtime.h"
 
 namespace bascule::sync {
@@ -82,15 +84,30 @@ std::vector<std::string> peers_of(const model::ClusterConfig& cluster, const std
     return out;
 }
 
+TakeoverOptions takeover_options(const HeartbeatPortOptions& options, TakeoverOptions takeover) {
+    takeover.self = options.self;
+    takeover.interval = options.cluster.heartbeat_interval;
+    takeover.dead_after = options.cluster.dead_after;
+    std::set<VipId> known;
+    for (const TakeoverVip& vip : takeover.vips)
+        if (vip.priority > most_claimed_priority || !known.insert(vip.vip).second)
+            throw std::invalid_argument("takeover: a VIP twice, or of too great a priority");
+    if (known.size() > most_vips || takeover.epoch_floor > most_epoch)
+        throw std::invalid_argument("takeover: too many VIPs, or too great an epoch");
+    return takeover;
+}
+
 HeartbeatThread::HeartbeatThread(const HeartbeatPortOptions& options, std::unique_ptr<Seals> seals,
-                                 std::function<void(std::size_t)> probe_stream,
-                                 HeartbeatInbox& inbox, HeartbeatOutbox& outbox)
+                                 const HeartbeatPort::Callbacks& callbacks, HeartbeatInbox& inbox,
+                                 HeartbeatOutbox& outbox)
     : interval_(options.cluster.heartbeat_interval),
       membership_(membership_options(options), monotonic()),
+      vips_(takeover_options(options, options.takeover), peers_of(options.cluster, options.self),
+            callbacks, monotonic()),
       seals_(std::move(seals)),
       paths_(make_paths(options)),
       batch_(std::make_unique<DatagramBatch>()),
-      probe_stream_(std::move(probe_stream)),
+      probe_stream_(callbacks.probe_stream),
       inbox_(inbox),
       outbox_(outbox) {}
 
@@ -109,8 +126,9 @@ void HeartbeatThread::run() {
             next_look_ = now + look_every;
         }
         if (now >= due_) tick(now);
+        if (std::exchange(look_, false)) look(0ns, now);
         set_due();
-        if (now >= next_report_ || !changes_.empty()) report(now);
+        if (now >= next_report_ || !changes_.empty() || vips_.has_news()) report(now);
         wait();
     }
 }
@@ -133,10 +151,12 @@ void HeartbeatThread::read_mail() {
     inbox_.wake_up.clear();
     if (auto seals = inbox_.seals.take()) seals_ = std::move(seals);
     if (const auto facts = inbox_.facts.take()) membership_.set_facts(*facts);
+    if (vips_.read(inbox_)) look_ = true;
     std::uint32_t answered = inbox_.answered.exchange(0, std::memory_order_acq_rel);
     for (; answered != 0; answered &= answered - 1)
         carry_out(membership_.on_stream_answer(static_cast<std::size_t>(std::countr_zero(answered)),
-                                               monotonic()));
+                                               monotonic()),
+                  monotonic());
 }
 
 void HeartbeatThread::read_path(std::size_t path) {
@@ -152,7 +172,10 @@ void HeartbeatThread::on_datagram(std::size_t path, std::size_t peer,
     // What a peer has said is not heard from another one's address: somebody repeats it.
     if (opened.why == Unopened::none && opened.peer != peer) opened.why = Unopened::unknown_sender;
     if (opened.why != Unopened::none) return paths_[path].count_unopened(opened.why);
-    carry_out(membership_.on_heartbeat(peer, path, opened.heartbeat, monotonic(), wall()));
+    const Moment now = monotonic();
+    MembershipOutput output = membership_.on_heartbeat(peer, path, opened.heartbeat, now, wall());
+    look_ = look_ || output.counted;
+    carry_out(std::move(output), now);
 }
 
 void HeartbeatThread::tick(Moment now) {
@@ -162,19 +185,31 @@ void HeartbeatThread::tick(Moment now) {
         for (HeartbeatSocket& path : paths_)
             path.refill();
     }
-    carry_out(membership_.on_tick(now, wall()));
+    // What was true before this thread slept is not said once more.
+    if (const Nanoseconds slept = membership_.overslept(now); slept > 0ns) look(slept, now);
+    carry_out(membership_.on_tick(now, wall()), now);
+    outbox_.speaks.store(vips_.speaks(now), std::memory_order_relaxed);
+    look_ = true;
 }
 
-// When Membership wants it, whose rounds have fixed distances; at least every interval, and never
-// so that all time goes into ticks.
+// Once for all that has come: what a flood can make it cost is bounded with the reading.
+void HeartbeatThread::look(Nanoseconds slept, Moment now) {
+    if (vips_.look(membership_, slept, now)) carry_out(membership_.speak(now, wall()), now);
+}
+
+// When Membership wants it, whose rounds have fixed distances, or Takeover; at least every
+// interval, and never so that all time goes into ticks.
 void HeartbeatThread::set_due() {
     const Moment earliest = last_tick_ + interval_ / 16;
-    due_ = std::min(last_tick_ + interval_, std::max(membership_.next_tick(), earliest));
+    const Moment wanted = std::min(membership_.next_tick(), vips_.next());
+    due_ = std::min(last_tick_ + interval_, std::max(wanted, earliest));
 }
 
-void HeartbeatThread::carry_out(MembershipOutput output) {
+void HeartbeatThread::carry_out(MembershipOutput output, Moment now) {
+    std::uint32_t reached = 0;  // bit i: something has left for peer i
     for (const HeartbeatToSend& heartbeat : output.send)
-        send(heartbeat);
+        if (send(heartbeat)) reached |= std::uint32_t{1} << heartbeat.peer;
+    if (output.round) vips_.sent_round(membership_, reached, now);
     for (const std::size_t peer : output.probe_streams)
         probe_stream_(peer);
     for (MembershipChange& change : output.changes)
@@ -185,9 +220,9 @@ void HeartbeatThread::carry_out(MembershipOutput output) {
     }
 }
 
-void HeartbeatThread::send(const HeartbeatToSend& to_send) {
+bool HeartbeatThread::send(const HeartbeatToSend& to_send) {
     const auto datagram = seals_->sealer.seal(to_send.heartbeat);
-    paths_[to_send.path].send(to_send.peer, datagram);
+    return paths_[to_send.path].send(to_send.peer, datagram);
 }
 
 void HeartbeatThread::report(Moment now) {
@@ -196,6 +231,7 @@ void HeartbeatThread::report(Moment now) {
         news = outbox_.read.take();
         if (!news) news = std::make_unique<HeartbeatNews>();
         news->changes.clear();
+        news->report.moves.clear();
     }
     for (MembershipChange& change : changes_)
         add_change(news->changes, std::move(change), changes_lost_);
@@ -208,6 +244,7 @@ void HeartbeatThread::report(Moment now) {
     news->report.slept_longest = slept_longest_;
     news->report.changes_lost = changes_lost_;
     news->report.priority = priority_;
+    vips_.add_to(news->report);
     outbox_.news.put(std::move(news));
     outbox_.wake_up.ring();
     next_report_ = next_after(next_report_, report_every, now);

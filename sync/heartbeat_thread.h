@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What runs on the heartbeat thread: sockets, seals and Membership in one loop. It waits in one
-// place, for datagrams, mail and the next tick together. It does not log, and takes no lock that
-// another thread of ours takes.
+// What runs on the heartbeat thread: sockets, seals, Membership and Takeover in one loop. It waits
+// in one place, for datagrams, mail and the next tick together. It does not log, and takes no lock
+// that another thread of ours takes.
 #pragma once
 
 #include <array>
@@ -13,18 +13,22 @@
 #include "sync/heartbeat_mail.h"
 #include "sync/heartbeat_port.h"
 #include "sync/heartbeat_socket.h"
+#include "sync/heartbeat_vips.h"
 #include "sync/membership.h"
 
 namespace bascule::sync {
 
 // Names of the nodes but `self`, in their order.
 std::vector<std::string> peers_of(const model::ClusterConfig& cluster, const std::string& self);
+// With what has to be the same as in Membership. std::invalid_argument: they make no heartbeat that
+// others would understand; found here, for nobody could catch it on the heartbeat thread.
+TakeoverOptions takeover_options(const HeartbeatPortOptions& options, TakeoverOptions takeover);
 
 class HeartbeatThread {
 public:
     // std::logic_error: `self` is none of the nodes, or they have different numbers of addresses.
     HeartbeatThread(const HeartbeatPortOptions& options, std::unique_ptr<Seals> seals,
-                    std::function<void(std::size_t)> probe_stream, HeartbeatInbox& inbox,
+                    const HeartbeatPort::Callbacks& callbacks, HeartbeatInbox& inbox,
                     HeartbeatOutbox& outbox);
 
     // Until inbox.stop.
@@ -37,12 +41,14 @@ private:
     void on_datagram(std::size_t path, std::size_t peer, std::span<const std::uint8_t> datagram);
     void tick(Moment now);
     void set_due();
-    void carry_out(MembershipOutput output);
-    void send(const HeartbeatToSend& heartbeat);
+    void look(Nanoseconds slept, Moment now);
+    void carry_out(MembershipOutput output, Moment now);
+    bool send(const HeartbeatToSend& heartbeat);
     void report(Moment now);
 
     const Nanoseconds interval_;
     Membership membership_;
+    HeartbeatVips vips_;
     std::unique_ptr<Seals> seals_;
     std::vector<HeartbeatSocket> paths_;
     std::array<bool, model::most_cluster_paths> announced_{};  // poll said that something is there
@@ -55,6 +61,7 @@ private:
     Moment last_refill_;
     Moment due_;  // the next one
     Moment next_look_;
+    bool look_ = true;  // something has come or gone that VIPs may hang on
     Moment next_report_;
     std::vector<MembershipChange> changes_;  // not reported yet
     std::uint64_t changes_lost_ = 0;

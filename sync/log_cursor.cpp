@@ -25,10 +25,9 @@ void LogCursor::connect(const DeltaLog& log, std::optional<std::uint64_t> receiv
 }
 
 void LogCursor::lose(const DeltaLog& log, Moment now) {
-    if (!gap_untold_) {
-        gap_since_ = now;
-        ++gaps_;
-    }
+    // One that it has not acknowledged waits for longer than this one.
+    if (!in_gap()) gap_since_ = now;
+    if (!gap_untold_) ++gaps_;
     gap_untold_ = true;
     next_ = log.newest() + 1;
 }
@@ -43,6 +42,7 @@ Frame LogCursor::next(const DeltaLog& log, Moment now) {
     }
     const DeltaLog::Kept* kept = log.find(next_);
     if (kept == nullptr) return nullptr;
+    if (next_ == acknowledged_ + 1) waiting_since_ = kept->made;
     ++next_;
     sent_ += kept->records;
     return kept->frame;
@@ -54,6 +54,7 @@ Result<void> LogCursor::acknowledge(const Ack& ack, const DeltaLog& log, Moment 
             fmt::format("batch {} is acknowledged, but {} were sent", ack.number, next_ - 1));
     if (ack.number < acknowledged_)
         return failure(fmt::format("batch {} is acknowledged after {}", ack.number, acknowledged_));
+    if (ack.number > acknowledged_) waiting_since_ = now;
     acknowledged_ = ack.number;
     if (const DeltaLog::Kept* kept = log.find(ack.number)) last_lag_ = now - kept->made;
     return {};
@@ -61,8 +62,9 @@ Result<void> LogCursor::acknowledge(const Ack& ack, const DeltaLog& log, Moment 
 
 Nanoseconds LogCursor::waiting(const DeltaLog& log, Moment now) const {
     if (in_gap()) return now - gap_since_;
-    const DeltaLog::Kept* oldest = log.find(acknowledged_ + 1);
-    return oldest != nullptr ? now - oldest->made : Nanoseconds{0};
+    if (const DeltaLog::Kept* oldest = log.find(acknowledged_ + 1)) return now - oldest->made;
+    // It was sent, and the log has had no room for it since.
+    return acknowledged_ + 1 < next_ ? now - waiting_since_ : Nanoseconds{0};
 }
 
 std::optional<Nanoseconds> LogCursor::lag(const DeltaLog& log, Moment now) const {

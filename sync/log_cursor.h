@@ -49,6 +49,9 @@ private:
     std::uint64_t gap_ = 0;  // number in the last Gap of this stream; 0: none
     bool gap_untold_ = false;
     Moment gap_since_{};
+    // The oldest batch that was sent and not acknowledged was made, or the one before it was
+    // acknowledged.
+    Moment waiting_since_{};
     std::optional<Nanoseconds> last_lag_;
     std::uint64_t sent_ = 0;
     std::uint64_t gaps_ = 0;

@@ -8,6 +8,7 @@
 #include "sync/freshness.h"
 #include "sync/peer_life.h"
 #include "sync/peer_path.h"
+#include "sync/peer_said.h"
 
 namespace bascule::sync {
 namespace {
@@ -31,14 +32,7 @@ struct Peer {
     Freshness freshness;
     std::vector<PeerPath> paths;
 
-    // Of its newest heartbeat.
-    std::uint64_t newest_sent = 0;
-    bool hears_us = false;
-    bool incompatible = false;
-    std::uint32_t version = 0;
-    NodeFacts facts{};
-    std::optional<Nanoseconds> wall_skew{};
-
+    PeerSaid said{};
     std::uint64_t unverified = 0;
 };
 
@@ -51,13 +45,14 @@ struct Membership::Impl {
               const Echo* proof, bool late, Moment now, WallMilliseconds wall,
               MembershipOutput& out);
     void begin(Peer& peer, Incarnation incarnation);
-    void learn(Peer& peer, const PeerPath& path, const Heartbeat& heartbeat, WallMilliseconds wall);
     void judge(std::size_t index, bool slept, Moment now, WallMilliseconds wall,
                MembershipOutput& out);
     void send(std::size_t index, std::size_t path, Moment now, WallMilliseconds wall,
               MembershipOutput& out);
     void send_everywhere(std::size_t index, Moment now, WallMilliseconds wall,
                          MembershipOutput& out);
+    void send_round(Moment now, WallMilliseconds wall, MembershipOutput& out);
+    void speak(Moment now, WallMilliseconds wall, MembershipOutput& out);
     Nanoseconds oversleep(Moment now) const;
     Nanoseconds patience(const Peer& peer) const;
     Moment next_tick() const;
@@ -68,8 +63,12 @@ struct Membership::Impl {
     MembershipOptions options;
     Nanoseconds lately;
     NodeFacts facts;
+    std::vector<VipClaim> claims;
     std::vector<Peer> peers;
-    Moment next_round;       // of heartbeats
+    Moment next_round;  // of heartbeats
+    Moment stamp{};     // of the newest heartbeat: who hears two believes the later one
+    Moment may_speak;   // the next one out of turn, not before
+    bool speak_later = false;
     Moment expected_tick;    // the caller should be back by then
     Moment measure_after{};  // what was sent before is no measure: this node slept meanwhile
 };
@@ -78,6 +77,7 @@ Membership::Impl::Impl(MembershipOptions asked, Moment now)
     : options(std::move(asked)),
       lately(std::max<Nanoseconds>(lately_least, 4 * silence_allowed())),
       next_round(now),
+      may_speak(now),
       expected_tick(now) {
     if (options.incarnation == 0 || options.paths == 0 || options.dead_after < 2 ||
         options.interval <= Nanoseconds(0))
@@ -100,7 +100,8 @@ void Membership::Impl::hear(Peer& peer, std::size_t index, std::size_t path_inde
     path.heard(heartbeat, now, late);
     if (proof != nullptr)
         path.echoed(*proof, now, !late && from_wire(proof->sent) >= measure_after);
-    if (heartbeat.sent >= peer.newest_sent) learn(peer, path, heartbeat, wall);
+    peer.said.hear(heartbeat, peer.freshness.delayed(heartbeat.sent, now),
+                   path.round_trip().smoothed() / 2, now, wall);
     const Liveness before = peer.life.liveness();
     const Nanoseconds silent = now - peer.life.last_heard();
     if (peer.life.heard(now)) {
@@ -118,27 +119,7 @@ void Membership::Impl::hear(Peer& peer, std::size_t index, std::size_t path_inde
 void Membership::Impl::begin(Peer& peer, Incarnation incarnation) {
     for (PeerPath& path : peer.paths)
         path.adopt(incarnation);
-    peer.newest_sent = 0;
-    peer.wall_skew.reset();
-}
-
-void Membership::Impl::learn(Peer& peer, const PeerPath& path, const Heartbeat& heartbeat,
-                             WallMilliseconds wall) {
-    peer.newest_sent = heartbeat.sent;
-    peer.hears_us = heartbeat.hears;
-    peer.version = heartbeat.version;
-    peer.incompatible = heartbeat.needs > protocol_version;
-    peer.facts = heartbeat.facts;
-    if (peer.incompatible) {
-        // What it says may mean something else by now; that it lives, and which release, does not.
-        peer.facts = {};
-        peer.facts.release = heartbeat.facts.release;
-    }
-    // Two values off the wire and the clock: any difference, without overflow.
-    constexpr std::int64_t most = milliseconds(std::chrono::hours(24 * 365 * 100)).count();
-    const auto ahead = static_cast<std::int64_t>(heartbeat.wall - wall);
-    peer.wall_skew = Nanoseconds(milliseconds(std::clamp(ahead, -most, most))) +
-                     path.round_trip().smoothed() / 2;
+    peer.said.begin();
 }
 
 MembershipOutput Membership::on_heartbeat(std::size_t index, std::size_t path_index,
@@ -178,6 +159,7 @@ MembershipOutput Membership::on_heartbeat(std::size_t index, std::size_t path_in
         path.refuse_replayed();
         return out;
     }
+    out.counted = true;
     peer.freshness.accept(heartbeat.incarnation, heartbeat.sent, proven, now);
     impl_->hear(peer, index, path_index, heartbeat, proof, late, now, wall, out);
     if (!restarted) return out;
@@ -215,7 +197,7 @@ void Membership::Impl::judge(std::size_t index, bool slept, Moment now, WallMill
                              MembershipOutput& out) {
     Peer& peer = peers[index];
     const Liveness before = peer.life.liveness();
-    const PeerLife::Step step = peer.life.tick(now, slept, patience(peer), peer.facts.leaving);
+    const PeerLife::Step step = peer.life.tick(now, slept, patience(peer), peer.said.facts.leaving);
     if (step.changed) {
         const Liveness after = peer.life.liveness();
         std::string why = "no heartbeat on " + counted(peer.paths.size(), "path") + " for " +
@@ -238,22 +220,23 @@ MembershipOutput Membership::on_tick(Moment now, WallMilliseconds wall) {
     for (std::size_t peer = 0; peer < impl_->peers.size(); ++peer)
         impl_->judge(peer, slept, now, wall, out);
     if (now >= impl_->next_round) {
-        for (std::size_t peer = 0; peer < impl_->peers.size(); ++peer) {
-            for (PeerPath& path : impl_->peers[peer].paths)
+        for (Peer& peer : impl_->peers)
+            for (PeerPath& path : peer.paths)
                 path.allow_answers(2 * PeerLife::probes_a_round);
-            impl_->send_everywhere(peer, now, wall, out);
-        }
+        impl_->send_round(now, wall, out);
         // Rounds that were missed are not made up for.
         impl_->next_round =
             std::max(impl_->next_round, now - impl_->options.interval) + impl_->options.interval;
         if (impl_->next_round <= now) impl_->next_round = now + impl_->options.interval;
+    } else if (impl_->speak_later && now >= impl_->may_speak) {
+        impl_->speak(now, wall, out);
     }
     impl_->expected_tick = std::max(impl_->next_tick(), now);
     return out;
 }
 
 Moment Membership::Impl::next_tick() const {
-    Moment next = next_round;
+    Moment next = speak_later ? std::min(next_round, may_speak) : next_round;
     for (const Peer& peer : peers)
         next = std::min(next, peer.life.next());
     return next;
@@ -261,6 +244,10 @@ Moment Membership::Impl::next_tick() const {
 
 Moment Membership::next_tick() const {
     return impl_->next_tick();
+}
+
+Nanoseconds Membership::overslept(Moment now) const {
+    return impl_->oversleep(now);
 }
 
 // ---- out ----
@@ -276,12 +263,14 @@ void Membership::Impl::send(std::size_t index, std::size_t path, Moment now, Wal
     heartbeat.incarnation = options.incarnation;
     heartbeat.path = static_cast<std::uint32_t>(path);
     heartbeat.sequence = peer.paths[path].next_sequence();
-    heartbeat.sent = to_wire(now);
+    stamp = std::max(stamp, now);
+    heartbeat.sent = to_wire(stamp);
     heartbeat.wall = wall;
     heartbeat.echoes = peer.paths[path].echoes(now - lately, now);
     heartbeat.probe = liveness == Liveness::suspect;
     heartbeat.hears = liveness == Liveness::alive || liveness == Liveness::suspect;
     heartbeat.facts = facts;
+    heartbeat.claims = claims;
     out.send.push_back(std::move(to));
 }
 
@@ -289,6 +278,29 @@ void Membership::Impl::send_everywhere(std::size_t index, Moment now, WallMillis
                                        MembershipOutput& out) {
     for (std::size_t path = 0; path < options.paths; ++path)
         send(index, path, now, wall, out);
+}
+
+// In turn or out of it: it says what is, so nothing is left to be said.
+void Membership::Impl::send_round(Moment now, WallMilliseconds wall, MembershipOutput& out) {
+    for (std::size_t peer = 0; peer < peers.size(); ++peer)
+        send_everywhere(peer, now, wall, out);
+    out.round = true;
+    speak_later = false;
+}
+
+// What changes all the time is said four times as often as rounds come, and not more. The numbers
+// of these go on like all others, so that none of them is missed or missing at the peer; rounds
+// stay where they are.
+void Membership::Impl::speak(Moment now, WallMilliseconds wall, MembershipOutput& out) {
+    may_speak = now + options.interval / 4;
+    send_round(now, wall, out);
+}
+
+MembershipOutput Membership::speak(Moment now, WallMilliseconds wall) {
+    MembershipOutput out;
+    impl_->speak_later = true;
+    if (now >= impl_->may_speak) impl_->speak(now, wall, out);
+    return out;
 }
 
 // ---- what is known ----
@@ -315,11 +327,12 @@ PeerView Membership::Impl::view_of(const Peer& peer, Moment now) const {
     view.since = peer.life.since();
     view.incarnation = peer.freshness.current();
     const bool heard = view.liveness == Liveness::alive || view.liveness == Liveness::suspect;
-    view.hears_us = heard && peer.hears_us;
-    view.incompatible = peer.incompatible;
-    view.version = peer.version;
-    view.facts = peer.facts;
-    view.wall_skew = peer.wall_skew;
+    view.hears_us = heard && peer.said.hears_us;
+    view.incompatible = peer.said.incompatible;
+    view.version = peer.said.version;
+    view.facts = peer.said.facts;
+    view.claims = peer.said.claims;
+    view.wall_skew = peer.said.wall_skew;
     view.unverified = peer.unverified;
     view.suspected = peer.life.suspected();
     view.died = peer.life.died();
@@ -338,6 +351,13 @@ void Membership::set_facts(const NodeFacts& facts) {
     impl_->facts.release = impl_->options.release;
 }
 
+void Membership::set_claims(std::vector<VipClaim> claims) {
+    if (claims == impl_->claims) return;
+    impl_->claims = std::move(claims);
+    // Whatever says this is newer than what says the former, also when a clock has not moved.
+    impl_->stamp += Nanoseconds(1);
+}
+
 std::vector<PeerView> Membership::view(Moment now) const {
     std::vector<PeerView> views;
     for (const Peer& peer : impl_->peers)
@@ -347,6 +367,27 @@ std::vector<PeerView> Membership::view(Moment now) const {
 
 Liveness Membership::liveness(std::size_t peer) const {
     return impl_->peers.at(peer).life.liveness();
+}
+
+std::span<const VipClaim> Membership::claims(std::size_t peer) const {
+    return impl_->peers.at(peer).said.claims;
+}
+
+Moment Membership::claims_heard(std::size_t peer) const {
+    return impl_->peers.at(peer).said.at;
+}
+
+bool Membership::incompatible(std::size_t peer) const {
+    return impl_->peers.at(peer).said.incompatible;
+}
+
+bool Membership::hears_us(std::size_t peer) const {
+    return impl_->peers.at(peer).said.hears_us;
+}
+
+bool Membership::sees_witness(std::size_t peer) const {
+    const PeerSaid& said = impl_->peers.at(peer).said;
+    return said.facts.witness && !said.incompatible;
 }
 
 bool Membership::alone() const {

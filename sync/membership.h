@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,8 @@ struct MembershipOutput {
     std::vector<std::size_t> probe_streams;  // peers to be asked by their stream as well
     std::vector<MembershipChange> changes;
     Nanoseconds slept{0};  // so much longer than it should have; 0: not worth mentioning
+    bool round = false;    // `send` has one for every peer by every path
+    bool counted = false;  // the heartbeat was not refused
 };
 
 struct PathView {
@@ -88,6 +91,7 @@ struct PeerView {
     bool incompatible = false;    // it needs a newer release than this one
     std::uint32_t version = 0;
     NodeFacts facts;
+    std::vector<VipClaim> claims;          // of its newest heartbeat
     std::optional<Nanoseconds> wall_skew;  // its wall clock less ours
     std::uint64_t unverified = 0;  // heartbeats of incarnations that have not proven to be fresh
     std::uint64_t suspected = 0;   // times
@@ -111,12 +115,28 @@ public:
     // To be called every interval, and at next_tick() when that is earlier.
     MembershipOutput on_tick(Moment now, WallMilliseconds wall);
     Moment next_tick() const;
+    // What on_tick(now) would say of its `slept`: for who has to act before it sends anything.
+    Nanoseconds overslept(Moment now) const;
 
     // Said in every heartbeat from the next on.
     void set_facts(const NodeFacts& facts);
+    void set_claims(std::vector<VipClaim> claims);
+    // A heartbeat to every peer by every path now, out of turn: something has changed that they
+    // should know at once. At most four in an interval; what is asked sooner is sent by on_tick().
+    MembershipOutput speak(Moment now, WallMilliseconds wall);
 
     std::vector<PeerView> view(Moment now) const;
     Liveness liveness(std::size_t peer) const;
+    // What a peer says of VIPs, in its newest heartbeat; valid until the next call of any on_.
+    std::span<const VipClaim> claims(std::size_t peer) const;
+    // When it said so, as far as the pace of its clock tells: what has waited in a socket while
+    // this node slept is not of now. Moment{}: never.
+    Moment claims_heard(std::size_t peer) const;
+    // The rest of what takeover wants to know of it, without view()'s price. Of one that is
+    // incompatible it is not known that it sees a witness.
+    bool incompatible(std::size_t peer) const;
+    bool hears_us(std::size_t peer) const;
+    bool sees_witness(std::size_t peer) const;
     // Dead or unknown, all of them.
     bool alone() const;
 

@@ -15,7 +15,9 @@
 //                       closed: unless we saw a packet clearly later. ended: only if we have not
 //                       seen it since either. An end beats an equal begin.
 //   closing here        only what is clearly newer brings it back; or its owner, if brought by a
-//   peer
+//                       peer
+// Whether the record's target can be stored here plays no part in who wins: where one wins that
+// cannot, record_applier.cpp takes away what is here. So both sides end alike, with what both know.
 #pragma once
 
 #include <cstdint>

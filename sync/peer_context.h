@@ -54,10 +54,10 @@ struct PeerContext {
 
     // Who brought this session would have it: a copy whose owner does not have it is over. With
     // more than two nodes nobody knows whose a copy is. What was seen in the peer's present run it
-    // has seen itself; what is older it has got from us when it finished a round.
-    bool is_theirs(const StoredSession& session) const {
+    // has seen itself; what is older it has got from us (`has_all`) when it finished a round.
+    bool is_theirs(const StoredSession& session, bool has_all) const {
         if (!only_peer || !session.from_peer) return false;
-        return theirs_done || is_after(session.seen, offset.to_own(since));
+        return has_all || is_after(session.seen, offset.to_own(since));
     }
     // The other way round: a copy of the peer's, of what this node would have.
     bool is_ours(const SessionRecord& record) const {

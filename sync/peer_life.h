@@ -6,6 +6,18 @@
 // Where round trips take longer than an interval the last round is as long as answers take, at most
 // dead_after intervals. Who answers by the stream alone stays suspect, and is asked again and
 // again.
+//
+// From the last heartbeat that was heard until it is dead, in intervals I:
+//   at least  (dead_after + 1/2) I; for who said that he leaves (dead_after - 1/2) I
+//   at most   (dead_after - 1/2) I + clamp(patience, I, dead_after I), so never more than
+//             (2 dead_after - 1/2) I: of 20 ms x 5 it is 110 ms, and at most 190 ms
+// To the most comes how late this node's thread is, and another round for each time that it
+// slept meanwhile, most_postponed in one suspicion; and one for each round in which the stream
+// answered, which may have been asked while it lived. A takeover relies on both. Patience is
+// measured (round_trip.h), so it is longer than an interval also when the peer was slow to answer
+// a moment ago: one that stood still for most of an interval is found dead that much later for some
+// ten heartbeats. It costs time in which nobody holds what it held; judging too early would cost
+// two holders. What is heard may have been on its way for long itself: freshness.h says how long.
 #pragma once
 
 #include <cstdint>

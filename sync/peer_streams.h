@@ -60,6 +60,8 @@ public:
     virtual Frame next_frame(std::size_t peer) = 0;
     // A Pong that answers probe().
     virtual void on_answer(std::size_t peer) = 0;
+    // Whether a Ping is answered; a connection lives without Pongs.
+    virtual bool may_answer() const { return true; }
 };
 
 struct StreamView {

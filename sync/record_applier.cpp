@@ -23,24 +23,20 @@ bool is_disputed(const std::optional<StoredSession>& before, const SessionRecord
     return newer >= -uncertain && newer <= uncertain;
 }
 
-// The owner says that the session is at a target that is not known here: what is known here is
-// wrong.
-Applied drop_outdated(SessionStore& store, const SessionRecord& record) {
-    if (record.kind == Kind::copy) return {};
-    const std::optional<StoredSession> here = store.find(record.flow);
-    if (!here || !here->from_peer || here->state != State::established) return {};
-    if (here->target == record.target) return {};
+// The peer's session has won, and is at a target that is not known here: where the one here goes is
+// wrong, and nothing is better than that. Once the target is known the session comes by a round.
+Applied drop_outdated(SessionStore& store, const std::optional<StoredSession>& here,
+                      const SessionRecord& record) {
+    if (!here || here->state != State::established) return {};
     store.erase(record.flow);
-    return {true, false, false};
+    return {true, false, is_disputed(here, record)};
 }
 
 Applied apply(SessionStore& store, const SessionRecord& record, PeerCounters& counters,
               const std::function<Seconds32(const std::optional<StoredSession>&)>& head_start) {
     const bool ends = record.kind == Kind::closed || record.kind == Kind::ended;
-    if (!ends && !store.knows(record.flow.service, record.target)) {
-        ++counters.unknown_target;
-        return drop_outdated(store, record);
-    }
+    const bool unknown = !ends && !store.knows(record.flow.service, record.target);
+    if (unknown) ++counters.unknown_target;
     const std::optional<StoredSession> here = store.find(record.flow);
     const MergeResult merged =
         merge(here, record, store.now(), store.established_limit(record.flow.service),
@@ -51,6 +47,7 @@ Applied apply(SessionStore& store, const SessionRecord& record, PeerCounters& co
         const bool other = here && here->target != record.target;
         return {false, merged.stale, (merged.stale || other) && record.kind != Kind::refreshed};
     }
+    if (unknown) return drop_outdated(store, here, record);
     if (merged.action == MergeResult::Action::erase) {
         store.erase(record.flow);
         return {true, false, is_disputed(here, record)};
@@ -76,9 +73,13 @@ Applied apply_record(SessionStore& store, const SessionRecord& record, PeerCount
 }
 
 Applied apply_decided(SessionStore& store, const SessionRecord& record, PeerCounters& counters,
-                      const CommonTargets& told, Seconds32 head_start) {
+                      const HeadStart& head_start) {
     return apply(store, record, counters, [&](const std::optional<StoredSession>& here) {
-        return here && told.contains(here->target) ? head_start : 0;
+        if (!here || !head_start.targets.contains(here->target)) return Seconds32{0};
+        // Its packets come here, whatever the asker was told before them.
+        const bool goes_on =
+            !here->from_peer && static_cast<std::int32_t>(here->seen - head_start.began) >= 0;
+        return goes_on ? 0 : head_start.seconds;
     });
 }
 

@@ -34,9 +34,17 @@ struct Applied {
 
 // `record.seen` is by this node's clock.
 Applied apply_record(SessionStore& store, const SessionRecord& record, PeerCounters& counters);
-// Of an asker that holds to what it has: with a head start over sessions that it was told of.
+
+// Over sessions at one of `targets`; not over what was seen here since the second, by this node's
+// clock, in which the asker's round began: it may not have been told of that.
+struct HeadStart {
+    Seconds32 seconds = 0;
+    Seconds32 began = 0;
+    const CommonTargets& targets;
+};
+// Of an asker that holds to what it has.
 Applied apply_decided(SessionStore& store, const SessionRecord& record, PeerCounters& counters,
-                      const CommonTargets& told, Seconds32 head_start);
+                      const HeadStart& head_start);
 
 // What this node would say of a flow now: `established` when packets were seen here, `copy` when a
 // peer brought it, `closed`; nullopt: nothing.

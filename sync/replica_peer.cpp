@@ -29,7 +29,10 @@ constexpr seconds stalled{30};
 // For an acknowledgement.
 constexpr seconds patience{1};
 // Until what was disputed is compared, and between two such rounds: each is a walk over the table.
+// Both sides may ask; two rounds that cross would each take the other's side, so who comes first
+// by name has time to end its own.
 constexpr milliseconds dispute_delay{200};
+constexpr milliseconds dispute_delay_second{1200};
 constexpr seconds dispute_interval{1};
 
 std::size_t count_of(const StreamMessage& message) {
@@ -278,13 +281,17 @@ void ReplicaPeer::tick(Moment now, bool wait) {
     }
     if (!peer_.mine_done) {
         if (!wait && now >= next_whole_ && may_begin(now)) asker_.begin_whole(now);
-    } else if (peer_.theirs_done && peer_.disputed.any() &&
-               now - peer_.disputed_since > dispute_delay && now >= next_dispute_) {
+    } else if (peer_.theirs_done && is_dispute_due(now)) {
         next_dispute_ = now + dispute_interval;
         asker_.begin_audit(disputed(), now);
     } else if (peer_.theirs_done && now >= next_audit_) {
         asker_.begin_audit(audited(), now);
     }
+}
+
+bool ReplicaPeer::is_dispute_due(Moment now) const {
+    if (peer_.disputed.none() || now < next_dispute_) return false;
+    return now - peer_.disputed_since > (peer_.comes_first ? dispute_delay_second : dispute_delay);
 }
 
 std::vector<std::uint32_t> ReplicaPeer::disputed() {

@@ -65,6 +65,7 @@ private:
     void fall_out_of_step();
     bool may_begin(Moment now) const;
     std::vector<std::uint32_t> audited();
+    bool is_dispute_due(Moment now) const;
     std::vector<std::uint32_t> disputed();
     Frame next_of_rounds(Moment now);
     std::string behind() const;

@@ -15,7 +15,9 @@ namespace {
 // An audit lets the log bring what is only young: what it has not brought after so long is drift.
 constexpr std::chrono::milliseconds settling{500};
 // An asker whose name is less, that was told what is here and holds to what it has, wins by so many
-// seconds: the two sides cannot both hold to theirs. More than all that clocks make uncertain.
+// seconds: the two sides cannot both hold to theirs. More than all that clocks make uncertain. Not
+// over what was seen here since its round began: a supply may come seconds after the flow went on
+// here, and would send it back to where it was. Another round decides, if one has to.
 constexpr Seconds32 asker_head_start = 8;
 
 }  // namespace
@@ -45,6 +47,7 @@ Result<void> ResyncAnswerer::on_digests(const Digests& digests, Moment now) {
     if (!peer_.common.known()) return failure("digests before a catalogue");
     abort();
     round_ = digests.round;
+    began_ = peer_.store.now();
     joining_ = digests.joining;
     counts_ = digests.common == peer_.common.hash() && !peer_.cursor.in_gap();
     peer_.theirs_done = !joining_ && (counts_ || peer_.theirs_done);
@@ -197,14 +200,22 @@ Result<void> ResyncAnswerer::on_supply(const Supply& supply, Moment now) {
     peer_.counters.resync_received += supply.records.size();
     for (SessionRecord record : supply.records) {
         record.seen = peer_.offset.to_own(record.seen);
-        const Applied applied =
-            peer_.comes_first
-                ? apply_decided(peer_.store, record, peer_.counters, peer_.common, asker_head_start)
-                : apply_record(peer_.store, record, peer_.counters);
+        // Only what the asker was told of as its own copy can be over by its word.
+        const bool ended = record.kind == SessionRecord::Kind::ended;
+        if (ended && !is_copy(record.flow)) continue;
+        const Applied applied = peer_.comes_first
+                                    ? apply_decided(peer_.store, record, peer_.counters,
+                                                    {asker_head_start, began_, peer_.common})
+                                    : apply_record(peer_.store, record, peer_.counters);
         if (applied.changed && !joining_) ++peer_.counters.drift;
         if (applied.disputed) peer_.dispute(record.flow, now);
     }
     return supply.done ? finish() : Result<void>{};
+}
+
+bool ResyncAnswerer::is_copy(const Flow& flow) const {
+    const std::optional<StoredSession> here = peer_.store.find(flow);
+    return here && here->from_peer;
 }
 
 Result<void> ResyncAnswerer::finish() {

@@ -59,12 +59,14 @@ private:
     Answer compare(const TableIndex::Part& part, const Job& job) const;
     Repair repair();
     bool is_to_be_sent(const TableIndex::Entry& entry, const SessionRecord& record) const;
+    bool is_copy(const Flow& flow) const;
     Result<void> finish();
 
     PeerContext& peer_;
     TableIndex index_;
     State state_ = State::idle;
     std::uint32_t round_ = 0;
+    Seconds32 began_ = 0;  // by this node's clock
     bool joining_ = false;
     bool counts_ = false;  // when it ends, the asker is in step as far as it went
     Digests asked_;

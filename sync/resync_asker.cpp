@@ -84,6 +84,7 @@ std::optional<StreamMessage> ResyncAsker::next(Moment now) {
 
 Digests ResyncAsker::digests() {
     asked_ = index_.covered();
+    theirs_done_ = peer_.theirs_done;
     Digests digests;
     digests.round = round_;
     digests.joining = whole_;
@@ -166,14 +167,21 @@ Result<void> ResyncAsker::on_repair(const Repair& repair, Moment now) {
 void ResyncAsker::apply(const SessionRecord& told, Listed& listed) {
     SessionRecord record = told;
     record.seen = peer_.offset.to_own(told.seen);
-    // It is over here; the peer finds out when it asks.
-    if (peer_.is_ours(record) && !peer_.store.find(record.flow)) return;
+    if (peer_.is_ours(record) && !peer_.store.find(record.flow)) return tell_over(record);
     const Applied applied = apply_record(peer_.store, record, peer_.counters);
     if (applied.changed && !whole_) ++peer_.counters.drift;
     if (applied.changed && applied.disputed) peer_.dispute(record.flow, progress_);
     // It has this flow, so that ours is not over even if it does not have it as it is here.
     if (!applied.changed && listed.held.size() < listed.of) listed.held.insert(record.flow);
-    if (applied.stale && due_.size() < most_stale) due_.push_back({record.flow, 0});
+    if (applied.stale && due_.size() < most_stale) due_.push_back({record.flow, 0, {}});
+}
+
+// It is over here, and the peer would find out only when it asks itself.
+void ResyncAsker::tell_over(const SessionRecord& record) {
+    const bool young = static_cast<std::int32_t>(peer_.store.now() - record.seen) <= 1;
+    if (young || due_.size() >= most_stale) return;
+    due_.push_back({record.flow, 0, record});
+    due_.back().over->kind = SessionRecord::Kind::ended;
 }
 
 void ResyncAsker::on_missing(std::uint64_t fingerprint, const TableIndex::Part& part,
@@ -186,7 +194,7 @@ void ResyncAsker::on_missing(std::uint64_t fingerprint, const TableIndex::Part& 
     // It has become another since; the log says what, or this very repair did.
     if (peer_.prints.of(entry->flow, session->target).fingerprint != fingerprint) return;
     if (listed.held.contains(entry->flow) || !is_over(*session)) {
-        due_.push_back({entry->flow, fingerprint});
+        due_.push_back({entry->flow, fingerprint, {}});
         return;
     }
     peer_.store.erase(entry->flow);
@@ -195,7 +203,10 @@ void ResyncAsker::on_missing(std::uint64_t fingerprint, const TableIndex::Part& 
 
 // Not what was seen since the round began: it may have begun anew, and the log will say so.
 bool ResyncAsker::is_over(const StoredSession& session) const {
-    return peer_.is_theirs(session) && static_cast<std::int32_t>(began_ - session.seen) > 1;
+    // What the peer has got from us since it had our digests is not in what it compared them with.
+    const bool has_all = theirs_done_ && peer_.theirs_done;
+    return peer_.is_theirs(session, has_all) &&
+           static_cast<std::int32_t>(began_ - session.seen) > 1;
 }
 
 // By the table as it is now: the log, which was sent up to here, says the same or less.
@@ -205,18 +216,31 @@ std::optional<Supply> ResyncAsker::supply() {
     for (std::size_t looked = 0; !due_.empty() && looked < resync_records; ++looked) {
         const Due due = due_.front();
         due_.pop_front();
-        const std::optional<SessionRecord> record = describe(peer_.store, due.flow);
-        if (!record || !peer_.common.contains(record->target)) continue;
-        const bool changed =
-            due.fingerprint != 0 &&
-            peer_.prints.of(due.flow, record->target).fingerprint != due.fingerprint;
-        // What an audit listed is old; what it has become since is in the log.
-        if (changed && !whole_) continue;
-        supply.records.push_back(*record);
+        if (const std::optional<SessionRecord> record = answer_to(due))
+            supply.records.push_back(*record);
     }
     if (supply.records.empty()) return std::nullopt;
     peer_.counters.resync_sent += supply.records.size();
     return supply;
+}
+
+std::optional<SessionRecord> ResyncAsker::answer_to(const Due& due) const {
+    std::optional<SessionRecord> record = describe(peer_.store, due.flow);
+    if (!record) return due.over;
+    if (due.over) return std::nullopt;  // it has begun anew since; the log says so
+    if (!peer_.common.contains(record->target)) {
+        // The peer cannot store it, and holds to what is older: it has to hear that this is wrong,
+        // since digests do not show what we have.
+        if (due.fingerprint != 0 || record->target == 0) return std::nullopt;
+        if (record->kind == SessionRecord::Kind::established)
+            record->kind = SessionRecord::Kind::refreshed;
+        return record;
+    }
+    const bool changed = due.fingerprint != 0 &&
+                         peer_.prints.of(due.flow, record->target).fingerprint != due.fingerprint;
+    // What an audit listed is old; what it has become since is in the log.
+    if (changed && !whole_) return std::nullopt;
+    return record;
 }
 
 // What had no room here is not in step, whoever's fault it is; so the peer is not told that it

@@ -53,7 +53,8 @@ private:
     // To be supplied: what is in the table when it is sent.
     struct Due {
         Flow flow;
-        std::uint64_t fingerprint = 0;  // 0: whatever it is by now
+        std::uint64_t fingerprint = 0;      // 0: whatever it is by now
+        std::optional<SessionRecord> over;  // what to say if it is nothing
     };
     // Listed, and not answered yet.
     struct Listed {
@@ -68,9 +69,12 @@ private:
     Digests digests();
     Listing list();
     std::optional<Supply> supply();
+    // Nullopt: there is nothing to say.
+    std::optional<SessionRecord> answer_to(const Due& due) const;
     std::optional<StreamMessage> finish(Moment now);
     void apply(const SessionRecord& told, Listed& listed);
     void on_missing(std::uint64_t fingerprint, const TableIndex::Part& part, const Listed& listed);
+    void tell_over(const SessionRecord& record);
     bool is_over(const StoredSession& session) const;
 
     PeerContext& peer_;
@@ -80,6 +84,7 @@ private:
     std::uint32_t round_ = 0;
     std::uint32_t from_ = 0;            // first partition of this stretch of a whole round
     std::vector<std::uint32_t> which_;  // asked for
+    bool theirs_done_ = false;          // the peer's, when the digests were made
     std::size_t asked_ = 0;             // so many of them: the index had room for no more
     Seconds32 began_ = 0;               // by this node's clock
     std::vector<std::uint32_t> differing_;

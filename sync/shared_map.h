@@ -48,6 +48,9 @@ public:
     // `self`: this node's name. `last`: the newest hybrid time that an earlier run has used.
     explicit SharedMap(std::string self, HybridTime last = 0);
 
+    // Another name from now on. What was said by the earlier one stays said by it.
+    void set_self(std::string self) { self_ = std::move(self); }
+
     // The live item; nullptr: none, removed or expired (by `now` of the hybrid clock).
     const SharedItem* find(const std::string& key, WallMilliseconds now) const;
     // Live items of a kind, one for each key, in order of key.

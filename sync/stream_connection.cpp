@@ -188,7 +188,7 @@ void StreamConnection::take(const StreamMessage& message) {
 
 void StreamConnection::take_open(const StreamMessage& message) {
     if (const auto* ping = std::get_if<Ping>(&message)) {
-        say(Pong{.token = ping->token});
+        if (owner_->may_answer()) say(Pong{.token = ping->token});
         return;
     }
     if (const auto* pong = std::get_if<Pong>(&message)) return on_pong(*pong);

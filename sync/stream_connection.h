@@ -41,6 +41,7 @@ public:
         virtual Frame next_frame(StreamConnection& connection) = 0;
         // A Pong that answers probe().
         virtual void on_answer(StreamConnection& connection) = 0;
+        virtual bool may_answer() const = 0;
         // Nothing is taken or asked for any more.
         virtual void on_ended(StreamConnection& connection, End end, const std::string& why) = 0;
         // The socket is closed.

@@ -58,6 +58,7 @@ private:
     Result<void> on_message(StreamConnection& connection, const StreamMessage& message) override;
     Frame next_frame(StreamConnection& connection) override;
     void on_answer(StreamConnection& connection) override;
+    bool may_answer() const override { return user_.may_answer(); }
     void on_ended(StreamConnection& connection, StreamConnection::End end,
                   const std::string& why) override;
     void on_gone(StreamConnection& connection) override;

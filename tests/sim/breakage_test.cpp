@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A judge that never complains proves nothing: each way to break a mechanism from outside has to be
-// found within so many histories.
+// A judge that never complains proves nothing: each way to break a mechanism
+// from outside has to be found within so many histories.
 #include <gtest/gtest.h>
 
 #include <iostream>

@@ -35,9 +35,22 @@ void break_message(const Plan& plan, Random& random, sync::StreamMessage& messag
             if (records != nullptr && !records->empty() && random.chance(0.1))
                 records->front().target = Truth::target(random.below(plan.targets));
             break;
+        case Breakage::no_refresh:
+            if (auto* batch = std::get_if<sync::Batch>(&message))
+                std::erase_if(batch->records, [](const sync::SessionRecord& record) {
+                    return record.kind == sync::SessionRecord::Kind::refreshed;
+                });
+            break;
         default:
             break;
     }
+}
+
+void break_claims(const Plan& plan, std::size_t from, sync::Heartbeat& heartbeat) {
+    if (plan.breakage == Breakage::unheard_claims && from == 0) heartbeat.claims.clear();
+    if (plan.breakage != Breakage::forgotten_word) return;
+    for (sync::VipClaim& claim : heartbeat.claims)
+        claim.moved = false;
 }
 
 }  // namespace bascule::sim

@@ -100,4 +100,23 @@ std::string describe(const Table::Slot& slot) {
     return out.str();
 }
 
+std::string describe(const sync::VipDuty& duty) {
+    using What = sync::VipDuty::What;
+    const char* what = duty.what == What::held     ? " is to be here"
+                       : duty.what == What::absent ? " is not to be here"
+                                                   : " lingers";
+    return "VIP " + std::to_string(duty.vip) + what + ", epoch " + std::to_string(duty.epoch) +
+           ", announcements " + std::to_string(duty.announcements) +
+           (duty.parting ? ", parting" : "");
+}
+
+std::string describe(const sync::VipMove& move) {
+    using What = sync::VipMove::What;
+    const char* what = move.what == What::taken      ? "taken"
+                       : move.what == What::released ? "released"
+                       : move.what == What::offered  ? "offered"
+                                                     : "not taken";
+    return "VIP " + std::to_string(move.vip) + " " + what + " (" + move.why + ")";
+}
+
 }  // namespace bascule::sim

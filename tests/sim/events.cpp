@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/events.h"
 
+#include "sim/vip_troubles.h"
+
 namespace bascule::sim {
 
 // ---- clients and operators ----
@@ -54,6 +56,11 @@ void Clients::speak(Node& node) {
 
 // ---- troubles ----
 
+Troubles::Troubles(World& world)
+    : world_(world), vips_(std::make_unique<VipTroubles>(world, *this)) {}
+
+Troubles::~Troubles() = default;
+
 void Troubles::begin(Time end) {
     end_ = end;
     next();
@@ -70,6 +77,7 @@ void Troubles::next() {
 
 void Troubles::trouble() {
     world_.judge_.on_trouble();
+    if (world_.random_.chance(0.4)) return vips_->trouble();
     const std::size_t what = world_.random_.below(100);
     if (what < 22) return cut();
     if (what < 40) return disturb();
@@ -134,6 +142,7 @@ void Troubles::cut() {
         say("from " + Node::name(one) + (both_ways ? " and" : "") + " to " + Node::name(other) +
             (all_paths ? " by all paths" : " by path " + std::to_string(only + 1)) +
             (is_cut ? " is cut" : " is healed"));
+        world_.vip_judge_.on_event();
         for (std::size_t path = 0; path < world_.plan_.paths; ++path) {
             if (!all_paths && path != only) continue;
             change(one, other, path, [is_cut](Way& way) { way.cut = is_cut; });
@@ -144,6 +153,21 @@ void Troubles::cut() {
     until_later([set] { set(false); });
 }
 
+void Troubles::cut_off(std::size_t node, bool is_cut) {
+    say(Node::name(node) + (is_cut ? " is cut off" : " is no longer cut off"));
+    world_.vip_judge_.on_event();
+    for (std::size_t other = 0; other < world_.plan_.nodes; ++other)
+        for (std::size_t path = 0; path < world_.plan_.paths && other != node; ++path) {
+            change(node, other, path, [is_cut](Way& way) { way.cut = is_cut; });
+            change(other, node, path, [is_cut](Way& way) { way.cut = is_cut; });
+        }
+}
+
+void Troubles::stop_streams(bool stop) {
+    say(stop ? "streams do not come through" : "streams come through");
+    change_all([stop](Way& way) { way.no_streams = stop; });
+}
+
 void Troubles::disturb() {
     Random& random = world_.random_;
     const double loss = random.one_of<double>({0, 0.05, 0.1, 0.3});
@@ -152,6 +176,7 @@ void Troubles::disturb() {
     say("loss " + std::to_string(loss) + ", doubled " + std::to_string(twice) + ", jitter " +
         std::to_string(jitter / 1ms) + " ms everywhere");
     if (jitter > 5ms || loss > 0) world_.judge_.on_delay();
+    world_.vip_judge_.on_disturbed(true);
     change_all([&](Way& way) {
         way.loss = loss;
         way.twice = twice;
@@ -159,6 +184,7 @@ void Troubles::disturb() {
     });
     until_later([this] {
         say("no loss");
+        world_.vip_judge_.on_disturbed(false);
         change_all([](Way& way) { way.loss = way.twice = 0, way.jitter = 0ms; });
     });
 }
@@ -167,7 +193,10 @@ void Troubles::pause() {
     const std::size_t node = any();
     const Time span(world_.random_.between(Time(20ms).count(), Time(3s).count()));
     say(Node::name(node) + " stands still for " + std::to_string(span / 1ms) + " ms");
+    world_.judge_.on_slow_answers();
     world_.nodes_[node]->pause(span);
+    // After it has woken it judges a round later.
+    world_.vip_judge_.on_event(span + 5 * world_.plan_.interval);
 }
 
 void Troubles::crash() {
@@ -178,13 +207,32 @@ void Troubles::crash() {
                             : death == Death::detached ? " dies, its packets do not pass"
                                                        : " loses its power"));
     world_.nodes_[node]->crash(death);
+    world_.vip_judge_.on_event();
+    // Who comes back is not in step for longer than it takes to be heard.
+    if (world_.random_.chance(0.25)) vips_->stop_streams();
     until_later([this, node] { restart(node); });
+}
+
+void Troubles::restart_later(std::size_t node) {
+    until_later([this, node] {
+        // It has not ended yet.
+        if (world_.nodes_[node]->is_leaving()) return restart_later(node);
+        restart(node);
+    });
 }
 
 void Troubles::restart(std::size_t node) {
     if (world_.nodes_[node]->is_running()) return;
+    // What its last run said is not on its way any more: whose heartbeats come after those of the
+    // next run would be taken for a newer one.
+    const Time earliest = *world_.nodes_[node]->silent_since() + 150ms;
+    if (world_.now() < earliest)
+        return world_.schedule_.at(earliest, [this, node] { restart(node); });
     const bool disk_kept = world_.random_.chance(0.8);
     say(Node::name(node) + " starts" + (disk_kept ? "" : " with an empty disk"));
+    auto& disk = world_.nodes_[node]->vips_host().disk;
+    if (!disk_kept) disk = 0;
+    world_.vip_judge_.on_start(node, disk);
     world_.nodes_[node]->start(disk_kept);
 }
 
@@ -216,16 +264,18 @@ void Troubles::heal() {
     healed_ = true;
     world_.judge_.on_trouble();
     change_all([](Way& way) {
-        way.cut = false;
+        way.cut = way.no_streams = false;
         way.loss = way.twice = 0;
         way.jitter = 0ms;
     });
     std::set<sync::TargetId> targets;
     for (std::size_t target = 0; target < world_.plan_.targets; ++target)
         targets.insert(Truth::target(target));
+    vips_->heal();
     for (std::size_t node = 0; node < world_.plan_.nodes; ++node) {
-        restart(node);
         world_.nodes_[node]->set_known(targets);
+        if (world_.nodes_[node]->is_leaving()) world_.nodes_[node]->crash(Death::daemon);
+        restart(node);
     }
 }
 

@@ -2,6 +2,7 @@
 // What clients and operators do, and what befalls nodes and network, by chance.
 #pragma once
 
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -26,18 +27,29 @@ private:
     Time end_{0};
 };
 
+class VipTroubles;
+
 class Troubles {
 public:
-    explicit Troubles(World& world) : world_(world) {}
+    explicit Troubles(World& world);
+    ~Troubles();
     // Until `end`.
     void begin(Time end);
     void heal();
 
+    // ---- for the other troubles ----
+    // Undoes it after a while, unless all has healed by then.
+    void until_later(Schedule::Action undo);
+    void restart_later(std::size_t node);
+    // Of everything, or of all but heartbeats.
+    void cut_off(std::size_t node, bool is_cut);
+    void stop_streams(bool stop);
+    std::size_t any() { return world_.random_.below(world_.plan_.nodes); }
+    void say(const std::string& what);
+
 private:
     void next();
     void trouble();
-    // Undoes it after a while.
-    void until_later(Schedule::Action undo);
     void cut();
     void disturb();
     void pause();
@@ -46,16 +58,15 @@ private:
     void step_clock();
     void change_targets();
     void flood();
-    std::size_t any() { return world_.random_.below(world_.plan_.nodes); }
     // A pair of nodes, the second another one than the first.
     std::pair<std::size_t, std::size_t> any_pair();
     template <typename Change>
     void change(std::size_t from, std::size_t to, std::size_t path, Change change);
     template <typename Change>
     void change_all(Change change);
-    void say(const std::string& what);
 
     World& world_;
+    std::unique_ptr<VipTroubles> vips_;
     Time end_{0};
     bool healed_ = false;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The clocks of one host: monotonic ones with an origin of their own that drift a little, and a
-// wall clock that anybody may set.
+// The clocks of one host: monotonic ones with an origin of their own that drift
+// a little, and a wall clock that anybody may set.
 #pragma once
 
 #include <cmath>

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What has to hold after every step, and once all has healed. What a replica writes is judged where
-// it is written (table.h), and words where they change (words.h).
+// What has to hold after every step, and once all has healed. What a replica
+// writes is judged where it is written (table.h), and words where they change
+// (words.h).
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,24 +27,45 @@ public:
     void on_change(std::size_t node, const sync::MembershipChange& change) const;
     // Something was done to the network or to a node.
     void on_trouble() { troubled_ = schedule_.now(); }
-    // Answers may take long from now on: those who are silent are found later.
-    void on_delay() { delayed_ = true; }
+    // The network is slow from now on: those who are silent are found later.
+    void on_delay() { delayed_ = slow_answers_ = true; }
+    // A node stands still: answers that it gives are measured to take long.
+    void on_slow_answers() { slow_answers_ = true; }
 
-    // What is not as it has to be once all has healed; empty: all nodes are in step.
+    // What is not as it has to be once all has healed; empty: all nodes are in
+    // step.
     std::string still_apart() const;
     // Flows whose backends differ; empty: none.
     std::string tables_differ(std::size_t one, std::size_t other) const;
+
+    // Since when heartbeats come without fault, both ways by one path; max: they
+    // do not.
+    Time clean_since(std::size_t judging, std::size_t judged) const;
+    Time heard_cleanly_since(std::size_t judging, std::size_t judged) const;
+    Time silent_since(std::size_t judging, std::size_t judged) const;
+    // How long it takes to find out that a node is dead.
+    Time dead_within() const;
+    // The one had heard the other long enough to know its state when that fell
+    // silent.
+    bool heard_before(std::size_t judging, std::size_t judged, Time silent) const;
+    // Something has happened to the stream between any nodes, or anywhere, within
+    // `span`.
+    bool was_apart_lately(Time span) const {
+        return schedule_.now() - std::max(streams_.changed(), troubled_) < span;
+    }
+    // None of these two has had a stream with the other for `span`.
+    bool has_no_stream(std::size_t one, std::size_t other, Time span) const {
+        return !streams_.is_up(one, other) && !streams_.is_up(other, one) &&
+               schedule_.now() - streams_.changed() >= span;
+    }
 
 private:
     void judge_bounds(const Node& node) const;
     void judge_liveness(std::size_t judging, std::size_t judged) const;
     void judge_synced(std::size_t one, std::size_t other);
     bool is_calm() const;
-    // Since when heartbeats come without fault, both ways by one path; max: they do not.
-    Time clean_since(std::size_t judging, std::size_t judged) const;
-    Time heard_cleanly_since(std::size_t judging, std::size_t judged) const;
-    Time silent_since(std::size_t judging, std::size_t judged) const;
     bool near_its_end(std::size_t flow) const;
+    bool lapsed_lately(std::size_t node, std::size_t flow) const;
 
     const Plan& plan_;
     const Schedule& schedule_;
@@ -52,6 +75,7 @@ private:
     const Nodes& nodes_;
     Time troubled_{0};
     bool delayed_ = false;
+    bool slow_answers_ = false;
     std::vector<std::uint64_t> compared_;  // by pair: sum of the versions that were found equal
 };
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs many histories of whole nodes in simulated time, and looks at every step whether what has to
-// hold does. See docs/developing.md.
+// Runs many histories of whole nodes in simulated time, and looks at every step
+// whether what has to hold does. See docs/developing.md.
 //
-//   cluster_sim [--first N] [--histories N] [--jobs N] [--go-on] [--break WHAT]   by rising seeds
-//   cluster_sim --seed N [--verbose] [--break WHAT]                               one of them again
+//   cluster_sim [--first N] [--histories N] [--jobs N] [--go-on] [--break WHAT]
+//   by rising seeds cluster_sim --seed N [--verbose] [--break WHAT] one of them
+//   again
 //
-// Without --histories 20,000, with BASCULE_LONG=1 in the environment 1,000,000, by as many threads
-// as there are processors. Status: 0 all hold, 1 one does not: its seed is printed with the command
-// that repeats it; --go-on looks for more of them.
+// Without --histories 20,000, with BASCULE_LONG=1 in the environment 1,000,000,
+// by as many threads as there are processors. Status: 0 all hold, 1 one does
+// not: its seed is printed with the command that repeats it; --go-on looks for
+// more of them.
 #include <algorithm>
 #include <atomic>
 #include <charconv>

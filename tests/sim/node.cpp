@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A node's life, its network and its words. Its packets are in node_packets.cpp.
+// A node's life, its network and its words. Its packets are in
+// node_packets.cpp.
 #include "sim/node.h"
 
 #include <utility>
@@ -56,7 +57,7 @@ Node::Running::Running(const Node& node, sync::MembershipOptions its_membership,
       to_send(node.plan_.nodes - 1) {}
 
 Node::Node(std::size_t index, const Plan& plan, Schedule& schedule, Streams& streams, Truth& truth,
-           Random& random, Surroundings& world)
+           Random& random, Surroundings& world, VipEvents& vip_events)
     : index_(index),
       plan_(plan),
       schedule_(schedule),
@@ -64,10 +65,13 @@ Node::Node(std::size_t index, const Plan& plan, Schedule& schedule, Streams& str
       truth_(truth),
       random_(random),
       world_(world),
+      vip_events_(vip_events),
       clock_(std::chrono::seconds(random.between(5, 4'000'000)),
              static_cast<double>(random.between(-50, 50))),
+      vips_host_(plan.vips),
       table_(plan, truth, clock_, schedule.now()),
       map_(std::make_unique<sync::SharedMap>(name(index))) {
+    vips_host_.priorities = plan.priorities[index];
     if (!world.is_shown()) return;
     table_.set_listener([this](std::size_t flow, const Table::Slot& after) {
         world_.say(name(index_) + ": flow " + std::to_string(flow) + " was " +
@@ -95,7 +99,11 @@ void Node::start(bool disk_kept) {
     replica_due_ = Time::max();
     running_->replica.set_wake([this](std::size_t peer) { streams_.wake(index_, node_of(peer)); });
     set_known(table_.known());
-    later(Time(random_.between(0, plan_.interval.count())), [this] { tick_membership(); });
+    start_vips();
+    last_tick_ = schedule_.now() - plan_.interval;
+    tick_due_ = schedule_.now() + Time(random_.between(0, plan_.interval.count()));
+    look_due_ = false;
+    later(tick_due_ - schedule_.now(), [this] { tick_membership(); });
     later(Time(random_.between(0, Time(1s).count())), [this] { tick_sweep(); });
     later(Time(random_.between(0, Time(1s).count())), [this] { tick_second(); });
     want_replica_tick(1ms);
@@ -115,6 +123,8 @@ void Node::crash(Death death) {
     ++run_;
     if (paused_until_ <= schedule_.now()) fell_silent_ = schedule_.now();
     packets_pass_ = death == Death::daemon;
+    if (death == Death::detached) vips_host_.kernel.attach(false);
+    if (death == Death::host) vips_host_.kernel.lose_power();
     streams_.crashed(index_, death != Death::host);
     if (death != Death::host) return;
     table_.clear();
@@ -143,38 +153,6 @@ void Node::resume(std::uint64_t run, const Schedule::Action& action) {
         schedule_.at(paused_until_ + 2us, [this, run, action] { resume(run, action); });
     else
         action();
-}
-
-// ---- heartbeats ----
-
-void Node::tick_membership() {
-    const sync::Moment now = local();
-    take(running_->membership.on_tick(now, clock_.wall(schedule_.now())));
-    const auto next = running_->membership.next_tick() - now;
-    later(std::max<Time>(next, 1us), [this] { tick_membership(); });
-}
-
-void Node::on_heartbeat(std::size_t from, std::size_t path, const sync::Heartbeat& heartbeat) {
-    const bool deaf = plan_.breakage == Breakage::deaf_ear && from == 0;
-    if (!running_ || deaf) return;
-    take(running_->membership.on_heartbeat(index_of(from), path, heartbeat, local(),
-                                           clock_.wall(schedule_.now())));
-}
-
-void Node::on_stream_answer(std::size_t peer) {
-    if (running_) take(running_->membership.on_stream_answer(index_of(peer), local()));
-}
-
-void Node::take(const sync::MembershipOutput& out) {
-    for (const sync::MembershipChange& change : out.changes)
-        world_.on_change(index_, change);
-    for (const std::size_t peer : out.probe_streams) {
-        streams_.probe(index_, node_of(peer));
-        if (plan_.breakage == Breakage::eternal_answer)
-            running_->membership.on_stream_answer(peer, local());
-    }
-    for (const sync::HeartbeatToSend& send : out.send)
-        world_.send(index_, node_of(send.peer), send.path, send.heartbeat);
 }
 
 // ---- streams ----
@@ -268,11 +246,6 @@ void Node::send_shared(const std::vector<sync::SharedToSend>& messages) {
 }
 
 void Node::tick_second() {
-    sync::NodeFacts facts;
-    facts.attached = facts.links_up = true;
-    facts.shared_digest = map_->digest();
-    facts.synced = running_->replica.synced() || running_->membership.alone();
-    running_->membership.set_facts(facts);
     const std::vector<sync::PeerView> views = peers();
     for (std::size_t peer = 0; peer < views.size(); ++peer)
         if (views[peer].liveness == sync::Liveness::alive)
@@ -294,6 +267,10 @@ std::vector<sync::PeerView> Node::peers() const {
 
 std::vector<sync::ReplicaPeerView> Node::replica_peers() const {
     return running_->replica.view(local());
+}
+
+bool Node::is_in_step_with(std::size_t node) const {
+    return running_ && replica_peers()[index_of(node)].synced;
 }
 
 }  // namespace bascule::sim

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A whole node: the machines of sync/ joined as basculed joins them, its session table, its disk
-// and a data plane that sees packets. It can stand still, die, and start again with a table that
-// was kept, is empty or is of long ago.
+// A whole node: the machines of sync/ joined as basculed joins them, its
+// session table, its disk and a data plane that sees packets. It can stand
+// still, die, and start again with a table that was kept, is empty or is of
+// long ago.
 #pragma once
 
 #include <map>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "sim/host_clock.h"
+#include "sim/node_vips.h"
 #include "sim/paths.h"
 #include "sim/random.h"
 #include "sim/schedule.h"
@@ -33,14 +35,15 @@ public:
     virtual bool is_shown() const = 0;
 };
 
-// What dies: the daemon, while packets still go through the data plane; the daemon, and nothing is
-// attached any more, so that its table grows old; the host, which empties it.
+// What dies: the daemon, while packets still go through the data plane; the
+// daemon, and nothing is attached any more, so that its table grows old; the
+// host, which empties it.
 enum class Death { daemon, detached, host };
 
 class Node final : public StreamEnd {
 public:
     Node(std::size_t index, const Plan& plan, Schedule& schedule, Streams& streams, Truth& truth,
-         Random& random, Surroundings& world);
+         Random& random, Surroundings& world, VipEvents& vip_events);
 
     static std::string name(std::size_t index) { return "lb" + std::to_string(index + 1); }
     std::size_t index_of(std::size_t node) const { return node < index_ ? node : node - 1; }
@@ -53,7 +56,8 @@ public:
     HostClock& clock() { return clock_; }
 
     // ---- packets ----
-    // A packet of an established session; begins one, at the table's target or a new one.
+    // A packet of an established session; begins one, at the table's target or a
+    // new one.
     void packet(std::size_t flow);
     void syn(std::size_t flow);  // embryonic only
     void move(std::size_t flow);
@@ -65,6 +69,17 @@ public:
     // ---- operator's words ----
     void say_word(const std::string& key, const std::string& value);
     void take_back(const std::string& key);
+
+    // ---- its VIPs ----
+    // Of a run that lasts.
+    NodeVips& vips() { return *running_->vips; }
+    NodeVipsHost& vips_host() { return vips_host_; }
+    const NodeVipsHost& vips_host() const { return vips_host_; }
+    // Something has changed on this host: its control thread finds out.
+    void wake_control();
+    // A planned end: hands over, and stops.
+    void leave();
+    bool is_leaving() const { return running_ && running_->vips->is_leaving(); }
 
     // ---- from the network ----
     void on_heartbeat(std::size_t from, std::size_t path, const sync::Heartbeat& heartbeat);
@@ -82,12 +97,16 @@ public:
     const sync::Replica& replica() const { return running_->replica; }
     const sync::SharedMap& words() const { return *map_; }
     sync::Incarnation incarnation() const { return incarnation_; }
+    // Another one whenever it dies or starts.
+    std::uint64_t run() const { return run_; }
     // Runs without standing still; in the future while it stands still.
     Time awake_since() const { return awake_since_; }
     // Since when nothing is said: it died, or stands still. Nullopt: it speaks.
     std::optional<Time> silent_since() const;
     std::vector<sync::PeerView> peers() const;
     std::vector<sync::ReplicaPeerView> replica_peers() const;
+    bool is_in_step() const;  // with every peer that lives, and one does
+    bool is_in_step_with(std::size_t node) const;
     sync::Moment local() const { return clock_.monotonic(schedule_.now()); }
 
 private:
@@ -97,6 +116,7 @@ private:
         sync::Membership membership;
         sync::Replica replica;
         sync::SharedExchange exchange;
+        std::unique_ptr<NodeVips> vips;
         std::vector<std::vector<sync::Frame>> to_send;  // of the shared map, by peer
         std::vector<sync::SessionRecord> deltas;        // not read yet
         bool deltas_lost = false;
@@ -106,7 +126,11 @@ private:
     void later(Time span, Schedule::Action action);
     void resume(std::uint64_t run, const Schedule::Action& action);
     void want_replica_tick(Time span);
+    void start_vips();
     void tick_membership();
+    void look_soon();
+    void look_at_vips(sync::Nanoseconds slept);
+    void want_tick();
     void tick_replica();
     void tick_sweep();
     void tick_second();
@@ -128,7 +152,9 @@ private:
     Truth& truth_;
     Random& random_;
     Surroundings& world_;
+    VipEvents& vip_events_;
     HostClock clock_;
+    NodeVipsHost vips_host_;
     Table table_;
     std::unique_ptr<sync::SharedMap> map_;
     Words seen_words_;
@@ -139,6 +165,9 @@ private:
     Time paused_until_{0};
     Time awake_since_{0};
     Time fell_silent_{0};
+    Time last_tick_{0};
+    Time tick_due_{0};
+    bool look_due_ = false;
     Time replica_due_{0};
     Time busy_until_{0};  // the replica is looked after more often
 };

@@ -30,7 +30,8 @@ void Node::packet(std::size_t flow) {
     const sync::TargetId target = goes_on ? here->target : choose(0);
     if (!table_.write(flow, {State::established, false, target, table_.now()})) return;
     truth_.packet(flow, target, schedule_.now());
-    // A packet of a session that a peer has brought is not worth a word: it is refreshed.
+    // A packet of a session that a peer has brought is not worth a word: it is
+    // refreshed.
     if (!goes_on) tell(Kind::established, flow);
 }
 
@@ -132,10 +133,9 @@ void Node::sweep(std::size_t flow) {
         if (!here->from_peer) running_->replica.on_swept(truth_.flow(flow), *here, local());
         return;
     }
-    if (!here->from_peer) {
-        truth_.end(flow, clock_.world_time(here->seen, schedule_.now()) + 1s);
-        tell(Kind::ended, flow);
-    }
+    if (here->from_peer) return table_.lapse(flow);
+    truth_.end(flow, clock_.world_time(here->seen, schedule_.now()) + 1s);
+    tell(Kind::ended, flow);
     table_.remove(flow);
 }
 

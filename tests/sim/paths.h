@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The paths between nodes, each direction by itself: what they do to what is sent, and since when a
-// path has been without fault, by which nodes' judgements of each other are measured.
+// The paths between nodes, each direction by itself: what they do to what is
+// sent, and since when a path has been without fault, by which nodes'
+// judgements of each other are measured.
 #pragma once
 
 #include <vector>
@@ -11,6 +12,7 @@ namespace bascule::sim {
 
 struct Way {
     bool cut = false;
+    bool no_streams = false;  // nothing but heartbeats comes through
     double loss = 0;
     double twice = 0;
     Time delay = 100us;
@@ -48,7 +50,8 @@ public:
     }
     // A stream needs both directions, or its acknowledgements are lost.
     bool carries_stream(std::size_t one, std::size_t other, std::size_t path) const {
-        return !way(one, other, path).cut && !way(other, one, path).cut;
+        const auto stops = [](const Way& way) { return way.cut || way.no_streams; };
+        return !stops(way(one, other, path)) && !stops(way(other, one, path));
     }
     std::size_t count() const { return paths_; }
 

@@ -11,7 +11,7 @@
 namespace bascule::sim {
 namespace {
 
-constexpr std::array<std::pair<Breakage, const char*>, 12> names = {{
+constexpr std::array<std::pair<Breakage, const char*>, 23> names = {{
     {Breakage::none, "none"},
     {Breakage::lost_batch, "lost-batch"},
     {Breakage::deaf_compare, "deaf-compare"},
@@ -24,7 +24,36 @@ constexpr std::array<std::pair<Breakage, const char*>, 12> names = {{
     {Breakage::eternal_answer, "eternal-answer"},
     {Breakage::no_tombstones, "no-tombstones"},
     {Breakage::no_bound, "no-bound"},
+    {Breakage::idle_hands, "idle-hands"},
+    {Breakage::announced_once, "announced-once"},
+    {Breakage::found_for_ever, "found-for-ever"},
+    {Breakage::late_deadline, "late-deadline"},
+    {Breakage::blind_witness, "blind-witness"},
+    {Breakage::always_in_step, "always-in-step"},
+    {Breakage::eternal_carrier, "eternal-carrier"},
+    {Breakage::unheard_claims, "unheard-claims"},
+    {Breakage::forgotten_word, "forgotten-word"},
+    {Breakage::forgotten_epoch, "forgotten-epoch"},
+    {Breakage::no_refresh, "no-refresh"},
 }};
+
+void plan_vips(Plan& plan, Random& random) {
+    plan.vips = random.one_of<std::size_t>({1, 1, 2});
+    plan.failback = random.chance(0.8);
+    plan.failback_delay = random.one_of<Time>({0ms, 0ms, 2s});
+    plan.witness = random.chance(0.4);
+    // Only who takes back can do so too early.
+    if (plan.breakage == Breakage::always_in_step) {
+        plan.failback = true;
+        plan.failback_delay = 0ms;
+        plan.chaos = 8s;
+    }
+    for (std::size_t node = 0; node < plan.nodes; ++node) {
+        plan.priorities.emplace_back();
+        for (std::size_t vip = 0; vip < plan.vips; ++vip)
+            plan.priorities.back().push_back(random.one_of<std::uint32_t>({50, 100, 150}));
+    }
+}
 
 }  // namespace
 
@@ -73,6 +102,11 @@ Plan make_plan(std::uint64_t seed, Breakage breakage) {
     if (plan.nodes > 2) plan.audit_interval = std::min<Time>(plan.audit_interval, 2s);
     plan.between_events = random.one_of<Time>({10ms, 50ms, 200ms});
     plan.between_troubles = random.one_of<Time>({150ms, 500ms, 2s});
+    plan_vips(plan, random);
+    // With less room, or a log that a single batch overflows, copies may go:
+    // nobody promises more.
+    const bool kept = plan.room >= plan.flows && plan.log_bytes >= 4096;
+    if (plan.limit == 8 && kept && random.chance(0.3)) plan.calm_life = 16s;
     return plan;
 }
 
@@ -85,6 +119,13 @@ std::string Plan::text() const {
         << ", bytes/us " << bytes_a_microsecond << ", audit " << milliseconds(audit_interval)
         << ", stream silence " << milliseconds(stream_silence) << ", events "
         << milliseconds(between_events) << ", troubles " << milliseconds(between_troubles);
+    out << ", " << vips << " VIPs, failback "
+        << (failback ? "after " + milliseconds(failback_delay) : std::string("never"))
+        << (witness ? ", witness" : "") << ", priorities";
+    for (const auto& of_node : priorities)
+        for (const std::uint32_t priority : of_node)
+            out << " " << priority;
+    if (calm_life > Time(0)) out << ", calm life " << milliseconds(calm_life);
     if (breakage != Breakage::none) out << ", broken: " << name_of(breakage);
     return out.str();
 }

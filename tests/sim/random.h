@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Chance that is the same again for the same seed, on every machine (SplitMix64).
+// Chance that is the same again for the same seed, on every machine
+// (SplitMix64).
 #pragma once
 
 #include <cstddef>

@@ -21,8 +21,10 @@ void Recorder::play(const std::vector<std::unique_ptr<Node>>& nodes, Time now,
     const Recorded& played = random_.one_of(tape_);
     Node& node = *nodes[played.to];
     if (!node.is_running() || node.paused_until() > now) return;
-    // What is not older may be taken for one that was held up on its way.
-    const Time old = std::max<Time>(2s, 4 * plan_.interval * plan_.dead_after) + 1s;
+    // What is not older may be taken for one that was held up on its way; and
+    // what its age is measured by may itself have come that late
+    // (sync/freshness.h).
+    const Time old = 2 * std::max<Time>(2s, 4 * plan_.interval * plan_.dead_after) + 1s;
     if (now - played.sent < old) return;
     sync::Heartbeat heartbeat = *played.heartbeat;
     if (plan_.breakage == Breakage::let_replay_in) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Somebody who records heartbeats on the wire and plays them again. He has no key: he cannot change
-// them. Whatever he plays must change nothing.
+// Somebody who records heartbeats on the wire and plays them again. He has no
+// key: he cannot change them. Whatever he plays must change nothing.
 #pragma once
 
 #include <memory>
@@ -24,8 +24,8 @@ public:
     Recorder(const Plan& plan, Random& random) : plan_(plan), random_(random) {}
 
     void record(Recorded recorded);
-    // Plays one again, at whom it was meant for. Throws Violation when that changes anything.
-    // `sent` counts what nodes send.
+    // Plays one again, at whom it was meant for. Throws Violation when that
+    // changes anything. `sent` counts what nodes send.
     void play(const std::vector<std::unique_ptr<Node>>& nodes, Time now, const std::uint64_t& sent);
 
 private:

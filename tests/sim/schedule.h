@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is to happen, in order of time; of one moment, in the order in which it was said.
+// What is to happen, in order of time; of one moment, in the order in which it
+// was said.
 #pragma once
 
 #include <algorithm>

@@ -66,7 +66,8 @@ void Streams::try_connect(Pair& pair) {
 
 void Streams::connect(Pair& pair, std::size_t path) {
     if (pair.at[0] != nullptr || still(pair.one) || !ends_[pair.other]->is_running()) return;
-    // The kernel takes the connection of one who stands still; the handshake waits for him.
+    // The kernel takes the connection of one who stands still; the handshake
+    // waits for him.
     if (ends_[pair.other]->paused_until() > schedule_.now() + handshake_limit) return;
     if (!paths_.carries_stream(pair.one, pair.other, path)) return;
     // A new one replaces what the other end still holds.
@@ -98,7 +99,8 @@ void Streams::drop_end(const Held& held, std::size_t side) {
     if (!connection->alive[1 - side]) discard(*connection);
     if (was_open && ends_[node]->is_running())
         ends_[node]->on_stream_down(connection->nodes[1 - side]);
-    // The other end is told by the network, when that works, or finds out by itself.
+    // The other end is told by the network, when that works, or finds out by
+    // itself.
     schedule_.after(1ms, [this, connection, side] {
         if (!stalled(*connection)) drop_end(connection, 1 - side);
     });
@@ -142,7 +144,8 @@ void Streams::crashed(std::size_t node, bool told) {
     }
 }
 
-// Who hears nothing for long gives up. On a stream that works something comes every second.
+// Who hears nothing for long gives up. On a stream that works something comes
+// every second.
 void Streams::watch() {
     for (Pair& pair : pairs_) {
         for (std::size_t side = 0; side < 2; ++side) {

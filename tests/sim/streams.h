@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Streams between nodes as TCP under TLS makes them: bytes in order, without loss or doubling,
-// until the connection breaks, which the two ends find at different times; a socket takes only so
-// much ahead of the network, and a receiver that stands still stops the sender. The bytes are
-// frames as codec.h makes them.
+// Streams between nodes as TCP under TLS makes them: bytes in order, without
+// loss or doubling, until the connection breaks, which the two ends find at
+// different times; a socket takes only so much ahead of the network, and a
+// receiver that stands still stops the sender. The bytes are frames as codec.h
+// makes them.
 #pragma once
 
 #include <deque>

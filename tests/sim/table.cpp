@@ -8,7 +8,8 @@ namespace {
 
 using State = sync::StoredSession::State;
 
-// Whole seconds of two clocks, and what a message may have been on its way longer than the fastest.
+// Whole seconds of two clocks, and what a message may have been on its way
+// longer than the fastest.
 constexpr Time tolerance = 4s;
 
 std::string called(std::size_t flow) {
@@ -18,7 +19,12 @@ std::string called(std::size_t flow) {
 }  // namespace
 
 Table::Table(const Plan& plan, const Truth& truth, const HostClock& clock, const Time& now)
-    : plan_(plan), truth_(truth), clock_(clock), now_(now), slots_(plan.flows) {
+    : plan_(plan),
+      truth_(truth),
+      clock_(clock),
+      now_(now),
+      slots_(plan.flows),
+      lapsed_(plan.flows) {
     for (std::size_t target = 0; target < plan.targets; ++target)
         known_.insert(Truth::target(target));
 }
@@ -41,6 +47,11 @@ void Table::remove(std::size_t flow) {
     const Slot before = std::exchange(slots_[flow], std::nullopt);
     --taken_;
     changed(flow, before);
+}
+
+void Table::lapse(std::size_t flow) {
+    lapsed_[flow] = now_;
+    remove(flow);
 }
 
 void Table::clear() {
@@ -101,8 +112,8 @@ sync::SessionStore::Put Table::put(const sync::Flow& flow, const sync::StoredSes
 void Table::erase(const sync::Flow& flow) {
     const std::size_t number = number_of(flow);
     const Slot& here = slots_[number];
-    if (here && here->state == State::established && !here->from_peer)
-        judge_end_of_own(number, *here);
+    const bool own = here && here->state == State::established && !here->from_peer;
+    if (own && !goes_on_elsewhere(number, *here)) judge_end_of_own(number, *here);
     remove(number);
 }
 
@@ -144,6 +155,20 @@ void Table::judge_over_own(std::size_t flow, const sync::StoredSession& here,
     if (*truth_.last_packet(flow, session.target) < own - tolerance)
         throw Violation(called(flow) + ": goes on here, and was moved to target " +
                         std::to_string(session.target) + " by what is older");
+}
+
+// At a backend that cannot be stored here: no better one is known, but the one
+// here is wrong. Or the one here is no longer known: the next packet would not
+// go there either.
+bool Table::goes_on_elsewhere(std::size_t flow, const sync::StoredSession& here) const {
+    if (!known_.contains(here.target)) return true;
+    const Time own = clock_.world_time(here.seen, now_);
+    for (std::size_t number = 0; number < plan_.targets; ++number) {
+        const sync::TargetId target = Truth::target(number);
+        const auto last = truth_.last_packet(flow, target);
+        if (last && !known_.contains(target) && *last >= own - tolerance) return true;
+    }
+    return false;
 }
 
 void Table::judge_end_of_own(std::size_t flow, const sync::StoredSession& here) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A node's session table, with two doors: the data plane's, which may do anything, and the
-// replica's (SessionStore), whose every write is held to the truth.
+// A node's session table, with two doors: the data plane's, which may do
+// anything, and the replica's (SessionStore), whose every write is held to the
+// truth.
 #pragma once
 
 #include <functional>
@@ -26,6 +27,9 @@ public:
     // False: no room.
     bool write(std::size_t flow, const sync::StoredSession& session);
     void remove(std::size_t flow);
+    // A peer's copy was idle for too long, as far as is known here.
+    void lapse(std::size_t flow);
+    const std::optional<Time>& lapsed(std::size_t flow) const { return lapsed_[flow]; }
     void clear();
     std::vector<Slot> copy() const { return slots_; }
     void restore(std::vector<Slot> slots);
@@ -56,6 +60,7 @@ private:
     void judge_put(std::size_t flow, const sync::StoredSession& session) const;
     void judge_over_own(std::size_t flow, const sync::StoredSession& here,
                         const sync::StoredSession& session) const;
+    bool goes_on_elsewhere(std::size_t flow, const sync::StoredSession& here) const;
     void judge_end_of_own(std::size_t flow, const sync::StoredSession& here) const;
     void changed(std::size_t flow, const Slot& before);
 
@@ -64,6 +69,7 @@ private:
     const HostClock& clock_;
     const Time& now_;
     std::vector<Slot> slots_;
+    std::vector<std::optional<Time>> lapsed_;
     std::size_t taken_ = 0;
     std::set<sync::TargetId> known_;
     std::uint64_t version_ = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What really happened to flows, in the one time of the world: what nodes believe is held to it.
+// What really happened to flows, in the one time of the world: what nodes
+// believe is held to it.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one node has ever seen of the shared map: nothing that was beaten may come back. Outlives
-// the node's runs as its disk does.
+// What one node has ever seen of the shared map: nothing that was beaten may
+// come back. Outlives the node's runs as its disk does.
 #pragma once
 
 #include <map>

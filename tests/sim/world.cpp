@@ -3,6 +3,8 @@
 
 #include <cstdio>
 
+#include "sim/calm_life.h"
+#include "sim/describe.h"
 #include "sim/events.h"
 
 namespace bascule::sim {
@@ -23,11 +25,12 @@ World::World(const Plan& plan, std::ostream* shown)
       paths_(plan_),
       streams_(plan_, schedule_, paths_, random_),
       judge_(plan_, schedule_, paths_, streams_, truth_, nodes_),
+      vip_judge_(plan_, schedule_, paths_, nodes_, judge_),
       recorder_(plan_, random_),
       waiting_(plan_.nodes) {
     for (std::size_t node = 0; node < plan_.nodes; ++node) {
-        nodes_.push_back(
-            std::make_unique<Node>(node, plan_, schedule_, streams_, truth_, random_, *this));
+        nodes_.push_back(std::make_unique<Node>(node, plan_, schedule_, streams_, truth_, random_,
+                                                *this, *this));
         streams_.add(*nodes_.back());
     }
 }
@@ -35,20 +38,24 @@ World::World(const Plan& plan, std::ostream* shown)
 void World::run() {
     Clients clients(*this);
     Troubles troubles(*this);
-    for (const auto& node : nodes_)
-        node->start(false);
+    for (std::size_t node = 0; node < plan_.nodes; ++node) {
+        vip_judge_.on_start(node, 0);
+        nodes_[node]->start(false);
+    }
     streams_.start();
     clients.begin(plan_.chaos);
     troubles.begin(plan_.chaos);
     run_until(plan_.chaos);
     troubles.heal();
     come_together();
+    if (plan_.calm_life > Time(0)) live_calmly();
 }
 
 void World::run_until(Time end) {
     while (schedule_.step(end)) {
         ++steps_;
         judge_.judge();
+        vip_judge_.judge();
     }
 }
 
@@ -61,17 +68,36 @@ void World::come_together() {
             throw Violation("after " + std::to_string(together_within / 1s) +
                             " s without trouble: " + apart);
         run_until(now() + look);
-        apart = judge_.still_apart();
+        apart = still_apart();
     } while (!apart.empty());
+    const std::uint64_t takings = vip_judge_.takings();
     if (is_shown()) say("-- all are in step");
     run_until(now() + together_for);
-    apart = judge_.still_apart();
+    apart = still_apart();
     if (!apart.empty()) throw Violation("no longer in step, without trouble: " + apart);
+    if (plan_.room >= plan_.flows && vip_judge_.takings() != takings)
+        throw Violation("a VIP is taken, without trouble");
+}
+
+std::string World::still_apart() const {
+    const std::string apart = judge_.still_apart();
+    return apart.empty() ? vip_judge_.still_apart() : apart;
+}
+
+void World::live_calmly() {
+    if (is_shown()) say("-- clients go on");
+    CalmLife life(*this);
+    life.begin(now() + plan_.calm_life);
+    run_until(now() + plan_.calm_life);
+    life.judge();
+    const std::string apart = still_apart();
+    if (!apart.empty()) throw Violation("no longer in step, though nothing happened: " + apart);
 }
 
 void World::send(std::size_t from, std::size_t to, std::size_t path,
                  const sync::Heartbeat& heartbeat) {
     ++sent_;
+    vip_judge_.on_heartbeat(from, heartbeat.claims);
     const auto kept = std::make_shared<const sync::Heartbeat>(heartbeat);
     recorder_.record({from, to, path, kept, now()});
     const Way& way = paths_.way(from, to, path);
@@ -90,9 +116,10 @@ void World::deliver(std::size_t from, std::size_t to, std::size_t path,
     if (until <= now()) return nodes_[to]->on_heartbeat(from, path, *heartbeat);
     if (waiting_[to] >= most_waiting) return;
     ++waiting_[to];
-    schedule_.at(until, [this, from, to, path, heartbeat] {
+    schedule_.at(until, [this, from, to, path, heartbeat, run = nodes_[to]->run()] {
         --waiting_[to];
-        deliver(from, to, path, heartbeat);
+        // What waits in the sockets of a process goes with it.
+        if (nodes_[to]->run() == run) deliver(from, to, path, heartbeat);
     });
 }
 
@@ -103,6 +130,22 @@ void World::on_change(std::size_t node, const sync::MembershipChange& change) {
             (change.restarted ? " again, started anew" : "") + " (" + change.why + ")");
     }
     judge_.on_change(node, change);
+}
+
+void World::on_duties(std::size_t node, std::span<const sync::VipDuty> duties) {
+    if (is_shown())
+        for (const sync::VipDuty& duty : duties)
+            say(Node::name(node) + ": " + describe(duty));
+    vip_judge_.on_duties(node, duties);
+}
+
+void World::on_announced(std::size_t node, std::size_t vip) {
+    if (is_shown()) say(Node::name(node) + " announces VIP " + std::to_string(vip + 1));
+    vip_judge_.on_announced(node, vip);
+}
+
+void World::on_vip_move(std::size_t node, const sync::VipMove& move) {
+    if (is_shown()) say(Node::name(node) + ": " + describe(move));
 }
 
 void World::say(const std::string& what) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One history: nodes, what clients, operators and the network do to them for a while; then all
-// heals, and the nodes have to come together. The same plan, the same history.
+// One history: nodes, what clients, operators and the network do to them for a
+// while; then all heals, and the nodes have to come together. The same plan,
+// the same history.
 #pragma once
 
 #include <memory>
@@ -12,10 +13,11 @@
 #include "sim/paths.h"
 #include "sim/recorder.h"
 #include "sim/streams.h"
+#include "sim/vip_judge.h"
 
 namespace bascule::sim {
 
-class World final : public Surroundings {
+class World final : public Surroundings, public VipEvents {
 public:
     // `shown`: where to tell what happens; nullptr: nowhere.
     explicit World(const Plan& plan, std::ostream* shown = nullptr);
@@ -30,16 +32,23 @@ public:
               const sync::Heartbeat& heartbeat) override;
     void on_change(std::size_t node, const sync::MembershipChange& change) override;
     void say(const std::string& what) override;
+    void on_duties(std::size_t node, std::span<const sync::VipDuty> duties) override;
+    void on_announced(std::size_t node, std::size_t vip) override;
+    void on_vip_move(std::size_t node, const sync::VipMove& move) override;
     bool is_shown() const override { return shown_ != nullptr; }
 
 private:
     friend class Troubles;
     friend class Clients;
+    friend class VipTroubles;
+    friend class CalmLife;
 
     void deliver(std::size_t from, std::size_t to, std::size_t path,
                  const std::shared_ptr<const sync::Heartbeat>& heartbeat);
     void run_until(Time end);
     void come_together();
+    std::string still_apart() const;
+    void live_calmly();
 
     const Plan plan_;
     std::ostream* shown_;
@@ -50,6 +59,7 @@ private:
     Streams streams_;
     Nodes nodes_;
     Judge judge_;
+    VipJudge vip_judge_;
     Recorder recorder_;
     std::vector<std::size_t> waiting_;  // datagrams in the sockets of each node
     std::uint64_t steps_ = 0;

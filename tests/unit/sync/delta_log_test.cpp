@@ -154,6 +154,40 @@ TEST(LogCursor, SeesThatItWasOvertaken) {
 }
 
 // A peer that says it has what was never made is begun with anew.
+// What was sent may be dropped before it is acknowledged: it is not known to have come all the
+// same.
+TEST(LogCursor, WaitsForWhatTheLogNoLongerHas) {
+    DeltaLog log({100, 10, milliseconds(5)});
+    LogCursor cursor;
+    cursor.connect(log, std::nullopt, start);
+    add_batch(log);
+    const Moment made = start;
+    ASSERT_NE(cursor.next(log, start), nullptr);
+    for (int i = 1; i < 20; ++i) {
+        log.add(record_of(1), start + milliseconds(100 * i));
+        log.close(100, true);
+        cursor.next(log, start + milliseconds(100 * i));
+    }
+    ASSERT_EQ(log.find(1), nullptr);
+    ASSERT_FALSE(cursor.in_gap());
+    EXPECT_EQ(cursor.waiting(log, made + milliseconds(1900)), milliseconds(1900));
+    // It goes on, so it is no longer silent.
+    EXPECT_TRUE(cursor.acknowledge({5, 0}, log, made + milliseconds(2000)));
+    EXPECT_EQ(cursor.waiting(log, made + milliseconds(2100)), milliseconds(100));
+    EXPECT_TRUE(cursor.acknowledge({20, 0}, log, made + milliseconds(2200)));
+    EXPECT_EQ(cursor.waiting(log, made + milliseconds(9000)), milliseconds(0));
+}
+
+TEST(LogCursor, AnotherGapDoesNotMakeTheFirstOneYounger) {
+    DeltaLog log(options());
+    add_batch(log);
+    LogCursor cursor;
+    cursor.connect(log, std::nullopt, start);
+    ASSERT_TRUE(std::holds_alternative<Gap>(decoded(cursor.next(log, start))));
+    cursor.lose(log, start + milliseconds(700));
+    EXPECT_EQ(cursor.waiting(log, start + milliseconds(900)), milliseconds(900));
+}
+
 TEST(LogCursor, APeerThatHasTooMuchIsNotBelieved) {
     DeltaLog log(options());
     add_batch(log);

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "sync/descriptor.h"
+#include "base/descriptor.h"
 #include "sync/socket_address.h"
 
 namespace bascule::sync {

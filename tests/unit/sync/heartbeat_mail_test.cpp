@@ -49,6 +49,84 @@ TEST(HeartbeatMail, TheNewestOfEachPeerIsNeverLost) {
     EXPECT_EQ(last, newest);
 }
 
+VipMove move(VipId vip, std::uint64_t number) {
+    return {.vip = vip, .what = VipMove::What::taken, .epoch = number, .why = {}};
+}
+
+TEST(HeartbeatMail, MovesAreKeptInTheirOrder) {
+    std::vector<VipMove> moves;
+    std::uint64_t lost = 0;
+    for (std::uint64_t i = 0; i < most_moves; ++i)
+        add_move(moves, move(7, i), lost);
+    ASSERT_EQ(moves.size(), most_moves);
+    for (std::size_t i = 0; i < moves.size(); ++i)
+        EXPECT_EQ(moves[i].epoch, i);
+    EXPECT_EQ(lost, 0u);
+    add_move(moves, move(7, most_moves), lost);
+    EXPECT_EQ(moves.front().epoch, 1u);
+    EXPECT_EQ(lost, 1u);
+}
+
+TEST(HeartbeatMail, TheNewestMoveOfEachVipIsNeverLost) {
+    std::vector<VipMove> moves;
+    std::map<VipId, Epoch> newest;
+    std::uint64_t lost = 0;
+    constexpr std::uint64_t many = 5000;
+    for (std::uint64_t i = 0; i < many; ++i) {
+        const VipId vip = i < most_vips ? static_cast<VipId>(i) : 3;
+        add_move(moves, move(vip, i), lost);
+        newest[vip] = i;
+        ASSERT_LE(moves.size(), most_moves);
+    }
+    EXPECT_EQ(lost, many - most_moves);
+    std::map<VipId, Epoch> last;
+    for (const VipMove& one : moves)
+        last[one.vip] = one.epoch;
+    EXPECT_EQ(last, newest);
+}
+
+TEST(HeartbeatMail, OrdersAreBoundedAndTheSameOneIsOne) {
+    VipOrders orders;
+    EXPECT_TRUE(orders.take().empty());
+    EXPECT_TRUE(orders.put(0));  // as good an id as others
+    EXPECT_TRUE(orders.put(~VipId{0}));
+    EXPECT_TRUE(orders.put(0));
+    EXPECT_EQ(orders.take(), (std::vector<VipId>{0, ~VipId{0}}));
+    EXPECT_TRUE(orders.take().empty());
+    for (VipId vip = 1; vip <= most_vips; ++vip)
+        EXPECT_TRUE(orders.put(vip));
+    EXPECT_FALSE(orders.put(most_vips + 1));
+    EXPECT_TRUE(orders.put(most_vips));  // is there
+    EXPECT_EQ(orders.take().size(), most_vips);
+    EXPECT_TRUE(orders.put(most_vips + 1));
+}
+
+// None is lost: what was put is taken after that.
+TEST(HeartbeatMail, OrdersOfSeveralThreads) {
+    VipOrders orders;
+    constexpr VipId each = 5000;
+    std::atomic<int> at_work{2};
+    std::vector<std::thread> givers;
+    for (VipId first : {VipId{0}, each})
+        givers.emplace_back([&, first] {
+            for (VipId vip = first; vip < first + each; ++vip)
+                while (!orders.put(vip))
+                    std::this_thread::yield();
+            --at_work;
+        });
+    std::map<VipId, int> taken;
+    for (bool last = false; !last;) {
+        last = at_work == 0;
+        for (const VipId vip : orders.take())
+            ++taken[vip];
+    }
+    for (std::thread& giver : givers)
+        giver.join();
+    EXPECT_EQ(taken.size(), 2 * each);
+    for (const auto& [vip, times] : taken)
+        EXPECT_EQ(times, 1) << vip;
+}
+
 TEST(HeartbeatMail, ASlotHoldsTheNewest) {
     Slot<std::string> slot;
     EXPECT_EQ(slot.take(), nullptr);

@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-#include "sync/descriptor.h"
+#include "base/descriptor.h"
 #include "sync/socket_address.h"
 #include "tests/unit/sync/heartbeat_bed.h"
 

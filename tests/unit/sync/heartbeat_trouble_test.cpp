@@ -13,9 +13,10 @@
 #include <cstdlib>
 #include <thread>
 
-#include "sync/descriptor.h"
+#include "base/descriptor.h"
 #include "sync/realtime.h"
 #include "tests/unit/sync/heartbeat_bed.h"
+#include "tests/unit/sync/vip_bed.h"
 
 namespace bascule::sync {
 namespace {
@@ -106,7 +107,8 @@ void in_namespace(const std::function<void()>& test) {
         could = ::unshare(CLONE_NEWNET) == 0;
         if (could) test();
     }).join();
-    if (!could) GTEST_SKIP() << "network namespaces need root";
+    if (::geteuid() != 0 && !could) GTEST_SKIP() << "network namespaces need root";
+    ASSERT_TRUE(could) << "unshare(CLONE_NEWNET)";
 }
 
 void shell(const std::string& command) {
@@ -180,6 +182,39 @@ TEST(HeartbeatTrouble, AnAddressThatGoesWhereAnyMayBeBound) {
         expect_gone_and_back(bed, *one, *two, 0, "10.9.0.1/32",
                              "cannot send to UDP 10.9.0.2:7400: Network is unreachable");
         EXPECT_GT(one->report.paths[0].send_errors, 0u);
+    });
+}
+
+// Both of its addresses go, so that nothing leaves it: the deadline stays what it was, as long as a
+// peer is not known to be dead; then it is alone.
+TEST(HeartbeatTrouble, WhoseHeartbeatsDoNotLeavePromisesNothing) {
+    in_namespace([] {
+        shell("ip link set lo up");
+        HeartbeatBed bed(two_families());
+        bed.cluster.dead_after = 150;
+        VipNode one(bed, "lb1", 11, {{5, 200}});
+        VipNode two(bed, "lb2", 22, {{5, 100}});
+        ASSERT_TRUE(bed.wait_for([&] {
+            one.serve();
+            two.serve();
+            return one.holds(5) && two.holder(5) == "lb1" && one.report.peers[0].hears_us;
+        }));
+        Moment before = one.until(5);
+        bed.pass(100ms);
+        EXPECT_GT(one.until(5), before);
+        shell("ip address del 10.9.0.1/32 dev lo && ip address del fd00::1/128 dev lo");
+        // From an address of IPv6 that has gone the kernel sends until the socket is closed.
+        ASSERT_TRUE(bed.wait_for([&] {
+            return !one.report.paths[0].problem.empty() && !one.report.paths[1].problem.empty();
+        }));
+        bed.pass(100ms);
+        before = one.until(5);
+        bed.pass(300ms);
+        const Moment later = one.until(5);
+        ASSERT_EQ(one.report.peers[0].died, 0u) << "a machine that is too slow for this";
+        EXPECT_EQ(later, before);
+        ASSERT_TRUE(bed.wait_for([&] { return one.until(5) > before; }));
+        EXPECT_EQ(one.report.peers[0].died, 1u);
     });
 }
 

@@ -180,6 +180,34 @@ TEST_F(Membership1, LongRoundTripsGetTimeToBeAnswered) {
     EXPECT_EQ(membership->liveness(0), Liveness::dead) << "but not for ever";
 }
 
+// What a takeover relies on, and no longer, however long answers were measured to take.
+TEST_F(Membership1, TheDeadAreFoundWithinTheirBoundsWhateverWasMeasured) {
+    for (const auto& round_trip : {1ms, 15ms, 30ms, 60ms, 90ms, 400ms, 1900ms}) {
+        for (const std::uint32_t dead_after : {2U, 3U, 5U}) {
+            begin(options(1, dead_after));
+            for (int i = 0; i < 120; ++i) {
+                pass(interval);
+                Heartbeat heartbeat = made();
+                const auto behind = static_cast<std::uint64_t>(round_trip / interval);
+                heartbeat.echoes[0].sequence -= std::min(behind, last[0].sequence - 1);
+                heartbeat.echoes[0].sent -=
+                    static_cast<std::uint64_t>(Nanoseconds(round_trip).count());
+                hear(heartbeat);
+            }
+            ASSERT_EQ(membership->liveness(0), Liveness::alive);
+            const Moment heard = now;
+            changes.clear();
+            while (membership->liveness(0) != Liveness::dead && now - heard < 10s)
+                pass(1ms);
+            const Nanoseconds took = now - heard;
+            EXPECT_GE(took, interval * dead_after + interval / 2);
+            EXPECT_LE(took, interval * (2 * dead_after) - interval / 2 + 1ms);
+            const bool quick = round_trip < interval / 2;
+            EXPECT_TRUE(!quick || took <= interval * dead_after + interval / 2 + 1ms);
+        }
+    }
+}
+
 TEST_F(Membership1, WhoSaidGoodByeIsNotAsked) {
     become_alive();
     for (int i = 0; i < 3; ++i) {

@@ -54,6 +54,27 @@ TEST(ReplicaAudit, ACopyWithoutItsOwnerIsRemoved) {
     EXPECT_EQ(drift(bed), 20u);
 }
 
+// The owner that asks says so: the other one does not have to find out by a round of its own.
+TEST(ReplicaAudit, AnOwnerThatAsksEndsCopiesOfWhatIsOver) {
+    ReplicaBed bed(2);
+    bed.sweeping = false;
+    bed[1].options.audit_interval = seconds(100'000);
+    bed.restart(1);
+    bed.join_all();
+    ASSERT_TRUE(bed.run_until_synced());
+    bed.run(seconds(10));
+    for (std::uint32_t i = 0; i < 20; ++i)
+        bed.establish(0, flow_of(i));
+    bed.run(seconds(10));
+    for (std::uint32_t i = 0; i < 10; ++i)
+        bed[0].store.erase(flow_of(i));
+    bed.see(1, flow_of(3));  // it goes on there
+    bed.run(whole_audit);
+    EXPECT_EQ(bed[1].store.size(), 11u);
+    EXPECT_TRUE(bed[1].store.find(flow_of(3)));
+    EXPECT_EQ(bed[0].store.established(), bed[1].store.established());
+}
+
 TEST(ReplicaAudit, AnotherTargetIsCorrected) {
     ReplicaBed bed(2);
     bed.join_all();
@@ -201,6 +222,35 @@ TEST(ReplicaAudit, AFlowThatMovesIsRefreshedFromItsNewNode) {
     bed.close(1, flow_of(1));
     bed.settle();
     EXPECT_EQ(bed[0].store.find(flow_of(1))->state, State::closing);
+}
+
+// A flow goes on at the answerer between what it told the asker and the asker's supply, which is
+// older: it stays where it goes on, and the asker hears so. With `told`, the asker was told of
+// where it was there before, and holds to its own.
+TEST(ReplicaAudit, ASupplyTakesNothingFromWhatWentOnMeanwhile) {
+    for (const bool told : {false, true}) {
+        ReplicaBed bed(2);
+        bed[0].store.set(flow_of(1), {State::established, false, 200, bed[0].store.now()});
+        if (told)
+            bed[1].store.set(flow_of(1), {State::established, false, 100, bed[1].store.now()});
+        bed.run(seconds(6));
+        int supplies = 0;
+        bed.on_frame = [&](std::size_t from, std::size_t, const Frame& frame) {
+            const auto* bytes = reinterpret_cast<const std::uint8_t*>(frame->data());
+            const StreamMessage message = decode({bytes + 4, frame->size() - 4}).value().value();
+            const auto* supply = std::get_if<Supply>(&message);
+            if (from != 0 || supply == nullptr || supply->records.empty()) return true;
+            if (supplies++ == 0) bed.establish(1, flow_of(1), 100);
+            return true;
+        };
+        bed.join_all();
+        ASSERT_TRUE(bed.run_until([&] { return supplies > 0; }));
+        EXPECT_EQ(bed[1].store.find(flow_of(1))->target, 100u) << told;
+        ASSERT_TRUE(bed.run_until_synced());
+        bed.run(seconds(3));
+        EXPECT_EQ(bed[0].store.find(flow_of(1))->target, 100u) << told;
+        EXPECT_EQ(bed[1].store.find(flow_of(1))->target, 100u) << told;
+    }
 }
 
 TEST(ReplicaAudit, WhoHasNoRoomIsNotInStep) {

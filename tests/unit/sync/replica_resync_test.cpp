@@ -276,6 +276,83 @@ TEST(ReplicaResync, ACopyOfWhereItNoLongerGoesIsDropped) {
     EXPECT_EQ(bed[2].store.find(flow_of(1))->target, 300u);
 }
 
+// The same when packets of it were seen here, too, but longer ago: where they went is wrong by now.
+TEST(ReplicaResync, AnOwnSessionOfWhereItNoLongerGoesIsDropped) {
+    ReplicaBed bed(2);
+    bed[1].store.targets = {100, 200};
+    bed.restart(1);
+    bed.join_all();
+    ASSERT_TRUE(bed.run_until_synced());
+    for (const std::uint32_t each : {1u, 2u, 3u})
+        bed.establish(1, flow_of(each), 200);
+    bed.settle();
+    bed.establish(0, flow_of(1), 300);  // within the same second: the higher id wins
+    bed.run(seconds(4));
+    bed.establish(0, flow_of(2), 300);  // clearly newer
+    bed.see(1, flow_of(3));             // it goes on here
+    bed.tell(0, Kind::established, flow_of(2));
+    bed.settle();
+    EXPECT_FALSE(bed[1].store.find(flow_of(1)));
+    EXPECT_FALSE(bed[1].store.find(flow_of(2)));
+    // What is older at the peer takes nothing away here.
+    bed[0].store.set(flow_of(3), {State::established, false, 300, bed[0].store.now() - 4});
+    bed.tell(0, Kind::established, flow_of(3));
+    bed.settle();
+    EXPECT_EQ(bed[1].store.find(flow_of(3))->target, 200u);
+    EXPECT_EQ(bed[0].store.find(flow_of(3))->target, 200u);  // it was told what is right
+    bed[1].store.targets = {100, 200, 300};
+    bed.replica(1).set_targets(bed[1].store.targets);
+    ASSERT_TRUE(bed.run_until_synced());
+    EXPECT_EQ(bed[0].store.established(), bed[1].store.established());
+    EXPECT_EQ(bed[1].store.find(flow_of(2))->target, 300u);
+}
+
+// The log did not bring it, and digests do not show it: the answer to what is older does.
+TEST(ReplicaResync, ARoundTellsThatASessionIsAtAnUnknownTarget) {
+    for (const std::size_t owner : {0u, 1u}) {
+        ReplicaBed bed(2);
+        bed[1 - owner].store.targets = {100, 200};
+        bed.restart(1 - owner);
+        bed.join_all();
+        ASSERT_TRUE(bed.run_until_synced());
+        bed.establish(1 - owner, flow_of(1), 200);
+        bed.settle();
+        bed.cut(0, 1);
+        bed.run(seconds(5));
+        bed[owner].store.set(flow_of(1), {State::established, false, 300, bed[owner].store.now()});
+        bed.join_all();
+        ASSERT_TRUE(bed.run_until_synced());
+        bed.settle();
+        EXPECT_FALSE(bed[1 - owner].store.find(flow_of(1)));
+        EXPECT_EQ(bed[owner].store.find(flow_of(1))->target, 300u);
+    }
+}
+
+// Both ask at about the same time: what one of them gets meanwhile must not be taken from the other
+// for it.
+TEST(ReplicaResync, RoundsThatCrossDoNotSwapTables) {
+    for (int i = 0; i < 24; ++i) {
+        const std::size_t owner = static_cast<std::size_t>(i % 2);
+        ReplicaBed bed(2);
+        bed.join_all();
+        ASSERT_TRUE(bed.run_until_synced());
+        for (std::uint32_t each = 0; each < 20; ++each)
+            bed.establish(owner, flow_of(each), 300);
+        bed.run(seconds(8));
+        bed[owner].store.clear();
+        bed[owner].store.targets = {100, 200};
+        bed.restart(owner);
+        bed.join_all();
+        ASSERT_TRUE(bed.run_until_synced());
+        bed.run(seconds(1));
+        bed.delay = milliseconds(2 * (i / 2));
+        bed[owner].store.targets = {100, 200, 300};
+        bed.replica(owner).set_targets(bed[owner].store.targets);
+        ASSERT_TRUE(bed.run_until_synced());
+        EXPECT_EQ(bed[0].store.established(), bed[1].store.established()) << i;
+    }
+}
+
 // Synced means equal: at no moment, whatever happens, is it said too early.
 TEST(ReplicaResync, NobodyIsInStepTooEarly) {
     ReplicaBed bed(2);

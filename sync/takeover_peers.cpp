@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sync/takeover_peers.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace bascule::sync {
+namespace {
+
+void learn(TakeoverPeer& peer, const PeerStanding& standing, Moment now) {
+    const bool lived = peer.live;
+    peer.live = standing.liveness == Liveness::alive || standing.liveness == Liveness::suspect;
+    peer.revived = peer.live && !lived;
+    if (peer.revived) {
+        peer.live_since = now;
+        peer.deaf_since = now;
+    }
+    peer.compatible = peer.live && !standing.incompatible;
+    peer.hears_us = peer.live && standing.hears_us;
+    if (peer.hears_us) peer.deaf_since = now;
+    peer.witness = peer.compatible && standing.witness;
+    peer.heard = standing.heard;
+    if (peer.compatible)
+        peer.claims.assign(standing.claims.begin(), standing.claims.end());
+    else
+        peer.claims.clear();
+    // Who has just begun has nothing to say yet.
+    if (peer.live && (standing.incompatible || !peer.claims.empty())) peer.ever_heard = true;
+}
+
+}  // namespace
+
+TakeoverPeers::TakeoverPeers(const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+        peers_.emplace_back();
+        peers_.back().name = name;
+    }
+}
+
+void TakeoverPeers::update(std::span<const PeerStanding> standings, Moment now) {
+    if (standings.size() != peers_.size())
+        throw std::invalid_argument("takeover: not one standing for each peer");
+    for (std::size_t peer = 0; peer < peers_.size(); ++peer)
+        learn(peers_[peer], standings[peer], now);
+}
+
+const VipClaim* TakeoverPeers::claim(std::size_t peer, VipId vip, std::size_t hint) const {
+    const std::vector<VipClaim>& claims = peers_[peer].claims;
+    const auto is_it = [vip](const VipClaim& claim) { return claim.vip == vip; };
+    auto found = claims.end();
+    if (hint < claims.size() && is_it(claims[hint]))
+        found = claims.begin() + static_cast<std::ptrdiff_t>(hint);
+    else
+        found = std::find_if(claims.begin(), claims.end(), is_it);
+    return found == claims.end() || found->epoch > most_epoch ? nullptr : &*found;
+}
+
+bool TakeoverPeers::somebody_lives() const {
+    return std::any_of(peers_.begin(), peers_.end(), [](const auto& peer) { return peer.live; });
+}
+
+bool TakeoverPeers::somebody_revived() const {
+    return std::any_of(peers_.begin(), peers_.end(), [](const auto& peer) { return peer.revived; });
+}
+
+bool TakeoverPeers::somebody_sees_witness() const {
+    return std::any_of(peers_.begin(), peers_.end(), [](const auto& peer) { return peer.witness; });
+}
+
+bool TakeoverPeers::all_ever_heard() const {
+    return std::all_of(peers_.begin(), peers_.end(),
+                       [](const auto& peer) { return peer.ever_heard; });
+}
+
+const TakeoverPeer* TakeoverPeers::unheard_since(Moment moment) const {
+    for (const TakeoverPeer& peer : peers_)
+        if (peer.live && peer.heard <= moment) return &peer;
+    return nullptr;
+}
+
+}  // namespace bascule::sync

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/vip_hands.h"
+
+#include <array>
+#include <utility>
+
+namespace bascule::sim {
+namespace {
+
+using What = sync::VipDuty::What;
+
+constexpr Time lease = 3s;
+constexpr Time renew_every = 1s;
+constexpr std::array<Time, 6> row = {10ms, 40ms, 150ms, 800ms, 1s, 3s};  // one after the other
+constexpr Time row_goes_on = 1s;  // more often than it does: a history is short
+
+}  // namespace
+
+VipHands::VipHands(Around around) : around_(std::move(around)) {
+    around_.later(renew_every, [this] { renew(); });
+}
+
+void VipHands::set_duties(std::vector<sync::VipDuty> duties) {
+    duties_ = std::move(duties);
+    const Time most = around_.random.chance(0.1) ? most_hand_delay : most_hand_delay / 10;
+    want_work(Time(around_.random.between(0, most.count())));
+}
+
+void VipHands::want_work(Time span) {
+    if (due_) return;
+    due_ = true;
+    around_.later(span, [this] { work(); });
+}
+
+void VipHands::work() {
+    due_ = false;
+    if (around_.trouble.hang) return want_work(10ms);
+    std::vector<sync::VipHolding> holdings;
+    for (const sync::VipDuty& duty : duties_)
+        carry_out(duty, holdings);
+    around_.answer(std::move(holdings));
+}
+
+void VipHands::carry_out(const sync::VipDuty& duty, std::vector<sync::VipHolding>& holdings) {
+    const std::size_t vip = vip_of(duty.vip);
+    sync::VipHolding holding{.vip = duty.vip, .epoch = duty.epoch, .here = false, .problem = {}};
+    if (duty.what == What::held && around_.trouble.refuse) {
+        holding.problem = "the host refuses it";
+        around_.host.remove(vip);
+    } else if (duty.what == What::held) {
+        const Time stays = duty.parting ? Time(sync::parting_deadline) : lease;
+        if (around_.plan.breakage != Breakage::idle_hands)
+            around_.host.add(vip, around_.now() + stays);
+        holding.here = true;
+        Row& known = rows_[vip];
+        const bool again = known.announcements != duty.announcements &&
+                           around_.plan.breakage != Breakage::announced_once;
+        if (known.epoch != duty.epoch || again) {
+            known = {duty.epoch, duty.announcements, known.number + 1};
+            announce(vip, known.number, 0);
+        }
+    } else if (duty.what == What::absent) {
+        around_.host.remove(vip);
+    } else {
+        holding.here = around_.host.has(vip, around_.now());
+    }
+    holdings.push_back(std::move(holding));
+}
+
+void VipHands::renew() {
+    if (!around_.trouble.hang) {
+        for (const sync::VipDuty& duty : duties_)
+            if (duty.what == What::held && !around_.trouble.refuse &&
+                around_.host.has(vip_of(duty.vip), around_.now()))
+                around_.host.add(
+                    vip_of(duty.vip),
+                    around_.now() + (duty.parting ? Time(sync::parting_deadline) : lease));
+        want_work(0ms);  // what has run out, or a stranger has taken
+    }
+    around_.later(renew_every, [this] { renew(); });
+}
+
+bool VipHands::is_held(std::size_t vip) const {
+    for (const sync::VipDuty& duty : duties_)
+        if (vip_of(duty.vip) == vip) return duty.what == What::held;
+    return false;
+}
+
+void VipHands::announce(std::size_t vip, std::uint64_t number, std::size_t step) {
+    if (rows_[vip].number != number || !is_held(vip)) return;
+    if (around_.host.has(vip, around_.now())) around_.announced(vip);
+    const Time next = step < row.size() ? row[step] : row_goes_on;
+    around_.later(next, [this, vip, number, step] { announce(vip, number, step + 1); });
+}
+
+}  // namespace bascule::sim

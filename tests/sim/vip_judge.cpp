@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/vip_judge.h"
+
+#include <algorithm>
+
+namespace bascule::sim {
+namespace {
+
+using sync::VipRole;
+using What = sync::VipDuty::What;
+
+std::string ms(Time time) {
+    return std::to_string(time / 1ms) + " ms";
+}
+
+// Hands, mail between threads, and a datagram on its way without trouble.
+constexpr Time hands_and_mail = most_hand_delay + 5ms;
+
+}  // namespace
+
+VipJudge::VipJudge(const Plan& plan, const Schedule& schedule, const Paths& paths,
+                   const Nodes& nodes, const Judge& judge)
+    : plan_(plan),
+      schedule_(schedule),
+      paths_(paths),
+      nodes_(nodes),
+      judge_(judge),
+      of_(plan.nodes * plan.vips),
+      pairs_(plan.nodes * plan.nodes * plan.vips),
+      demotions_(plan.vips),
+      announced_(plan.vips, plan.nodes) {}
+
+// ---- what befell ----
+
+void VipJudge::on_event(Time allowance) {
+    last_event_ = schedule_.now();
+    calm_from_ = std::max(calm_from_, schedule_.now() + allowance);
+}
+
+void VipJudge::on_disturbed(bool disturbed) {
+    disturbed_ = disturbed;
+    on_event();
+}
+
+void VipJudge::on_word(std::size_t node, std::size_t vip) {
+    of(node, vip).asked = schedule_.now();
+}
+
+void VipJudge::on_start(std::size_t node, sync::Epoch floor) {
+    on_event(plan_.listen() + control_knows);
+    for (std::size_t vip = 0; vip < plan_.vips; ++vip) {
+        of(node, vip).held = of(node, vip).decided = false;
+        of(node, vip).said = {};
+        of(node, vip).epoch = floor;
+    }
+}
+
+void VipJudge::on_heartbeat(std::size_t from, const std::vector<sync::VipClaim>& claims) {
+    for (const sync::VipClaim& claim : claims) {
+        OfNode& it = of(from, vip_of(claim.vip));
+        it.said = claim;
+        if (claim.role == VipRole::offering) it.offered = schedule_.now();
+    }
+}
+
+void VipJudge::on_announced(std::size_t node, std::size_t vip) {
+    announced_[vip] = node;
+}
+
+void VipJudge::on_duties(std::size_t node, std::span<const sync::VipDuty> duties) {
+    for (const sync::VipDuty& duty : duties) {
+        OfNode& known = of(node, vip_of(duty.vip));
+        const bool held = duty.what == What::held;
+        if (held && (!known.held || known.epoch != duty.epoch))
+            judge_taking(node, vip_of(duty.vip), duty.epoch);
+        known.held = held;
+        known.decided = true;
+    }
+}
+
+// ---- what is ----
+
+bool VipJudge::is_awake(std::size_t node) const {
+    return !nodes_[node]->silent_since();
+}
+
+bool VipJudge::is_found(std::size_t node, std::size_t vip) const {
+    return nodes_[node]->vips_host().kernel.is_found(vip, nodes_[node]->local());
+}
+
+bool VipJudge::is_eligible(std::size_t node, std::size_t vip) const {
+    const Node& it = *nodes_[node];
+    if (!is_awake(node) || it.is_leaving()) return false;
+    const NodeVipsHost& host = it.vips_host();
+    // Who could not take it says for a while that it cannot.
+    const bool well =
+        host.hands.is_well() && schedule_.now() - host.hands.well_since >
+                                    Time(sync::failed_time) + Time(sync::longest_taking);
+    return well && host.kernel.carrier(vip) && host.kernel.is_attached() &&
+           (!plan_.witness || host.kernel.sees_witness());
+}
+
+void VipJudge::look(std::size_t vip) {
+    const Time now = schedule_.now();
+    for (std::size_t node = 0; node < nodes_.size(); ++node) {
+        OfNode& it = of(node, vip);
+        if (!is_eligible(node, vip))
+            it.eligible_since.reset();
+        else if (!it.eligible_since)
+            it.eligible_since = now;
+        if (!is_found(node, vip))
+            it.found_since.reset();
+        else if (!it.found_since)
+            it.found_since = now;
+    }
+}
+
+void VipJudge::judge() {
+    for (std::size_t vip = 0; vip < plan_.vips; ++vip) {
+        look(vip);
+        bool found = false;
+        for (std::size_t one = 0; one < nodes_.size(); ++one) {
+            if (plan_.witness) judge_cut_off(vip, one);
+            found = found || of(one, vip).found_since;
+            for (std::size_t other = one + 1; other < nodes_.size(); ++other)
+                judge_both(vip, one, other);
+        }
+        judge_announced(vip);
+        if (!found) judge_none(vip);
+    }
+}
+
+// ---- none ----
+
+bool VipJudge::one_way_somewhere() const {
+    for (std::size_t one = 0; one < nodes_.size(); ++one)
+        for (std::size_t other = 0; other < nodes_.size(); ++other)
+            for (std::size_t path = 0; path < plan_.paths && one != other; ++path)
+                if (paths_.way(one, other, path).cut) return true;
+    return false;
+}
+
+// Where somebody can have it somebody has it: after dead_after + 1 intervals
+// (and what answers were measured to take), and what hands and mail take. Not
+// while heartbeats get lost: then nobody can say who lives.
+void VipJudge::judge_none(std::size_t vip) const {
+    if (disturbed_) return;
+    const Time now = schedule_.now();
+    std::optional<Time> since;
+    // Who has it does not know that its hands hang, until its lease has run out.
+    for (std::size_t node = 0; node < nodes_.size(); ++node)
+        if (!obeys(node)) return;
+    for (std::size_t node = 0; node < nodes_.size(); ++node) {
+        const auto& eligible = of(node, vip).eligible_since;
+        if (eligible && (!since || *eligible < *since)) since = eligible;
+    }
+    if (!since) return;
+    Time bound = judge_.dead_within() + plan_.interval / 2 + 20ms + hands_and_mail;
+    // Who waits for one that comes first, and does not take it, waits so long.
+    if (nodes_.size() > 2 && one_way_somewhere())
+        bound += Time(sync::longest_taking) + plan_.interval * (plan_.dead_after + 1);
+    const Time from = std::max(*since + control_knows, calm_from_);
+    if (now - from > bound)
+        throw Violation("nobody has " + vip_name(vip) + ", though somebody can since " +
+                        ms(now - *since) + ", and nothing happened for " + ms(now - last_event_));
+}
+
+// ---- two ----
+
+void VipJudge::judge_both(std::size_t vip, std::size_t one, std::size_t other) {
+    Pair& pair = pairs_[(vip * nodes_.size() + one) * nodes_.size() + other];
+    if (!of(one, vip).found_since || !of(other, vip).found_since) {
+        if (pair.both_since) note_demotion(vip, one, other);
+        return pair.both_since.reset();
+    }
+    const bool begins = !pair.both_since;
+    if (begins) pair.both_since = schedule_.now();
+    if (is_awake(one) && is_awake(other))
+        return judge_both_speaking(vip, one, other, *pair.both_since);
+    // Of two that are silent neither has replaced the other.
+    if (!begins || (!is_awake(one) && !is_awake(other))) return;
+    if (!is_awake(one)) judge_silent(vip, one, other);
+    if (!is_awake(other)) judge_silent(vip, other, one);
+}
+
+void VipJudge::note_demotion(std::size_t vip, std::size_t one, std::size_t other) {
+    demotions_[vip].reset();
+    const bool joined = judge_.clean_since(one, other) < schedule_.now();
+    const std::size_t winner = of(one, vip).found_since ? one : other;
+    if (joined && is_awake(one) && is_awake(other) && of(winner, vip).found_since)
+        demotions_[vip] = {schedule_.now(), winner, winner == one ? other : one};
+}
+
+// After two were found, the one that still is announces it last, as soon as it has heard that the
+// other has let go.
+void VipJudge::judge_announced(std::size_t vip) {
+    auto& demotion = demotions_[vip];
+    if (!demotion) return;
+    const std::size_t winner = demotion->winner;
+    const Time bound = plan_.interval + plan_.interval / 4 + 2 * hands_and_mail;
+    const bool is_back = of(demotion->loser, vip).ordered >= demotion->at;
+    const bool is_trouble = last_event_ > demotion->at || !obeys(winner) || is_back;
+    if (!of(winner, vip).found_since || is_trouble) return demotion.reset();
+    if (schedule_.now() - demotion->at <= bound) return;
+    const std::size_t loser = demotion->loser;
+    demotion.reset();
+    if (announced_[vip] == loser)
+        throw Violation(Node::name(winner) + " has " + vip_name(vip) + ", and " +
+                        Node::name(loser) + " announced it last, which has let it go");
+}
+
+// No longer than until the next heartbeat, while they hear each other; after a
+// cut they have to hear each other first, and anew if one has started
+// meanwhile. Where one hears the other and is not heard: it waits dead_after
+// intervals for that to change.
+void VipJudge::judge_both_speaking(std::size_t vip, std::size_t one, std::size_t other,
+                                   Time since) const {
+    const Time now = schedule_.now();
+    const auto complain = [&](Time from, const char* how) {
+        throw Violation(Node::name(one) + " and " + Node::name(other) + " are both found by " +
+                        vip_name(vip) + " for " + ms(now - from) + ", though " + how);
+    };
+    const Time reaction = plan_.interval + plan_.interval / 4 + hands_and_mail;
+    const Time joined = judge_.clean_since(one, other);
+    if (!obeys(one) || !obeys(other)) return;
+    // Who left while nobody could take it is found for a while: a restart is not felt.
+    if (!of(one, vip).decided || !of(other, vip).decided) return;
+    // What lingers is found where a program is detached, until that is known.
+    const Time detached =
+        std::max(nodes_[one]->vips_host().detached, nodes_[other]->vips_host().detached);
+    const Time from = std::max({since, joined + 3 * plan_.interval, detached + control_knows});
+    if (joined < now && now - from > reaction) complain(from, "they hear each other");
+    const Time heard = std::min(hears_since(one, other), hears_since(other, one));
+    if (heard >= now || disturbed_) return;
+    const Time deaf = std::max(since, heard + 3 * plan_.interval);
+    const Time patience = judge_.dead_within() + plan_.interval * plan_.dead_after;
+    if (now - deaf > patience + reaction) complain(deaf, "one hears the other");
+}
+
+// Its hands do what they are told.
+bool VipJudge::obeys(std::size_t node) const {
+    const NodeVipsHost& host = nodes_[node]->vips_host();
+    return host.hands.is_well() && schedule_.now() - host.hands.well_since > 50ms;
+}
+
+bool VipJudge::knows(std::size_t node, std::size_t other) const {
+    if (!nodes_[node]->is_running()) return false;
+    const auto liveness = nodes_[node]->membership().liveness(nodes_[node]->index_of(other));
+    return liveness == sync::Liveness::alive || liveness == sync::Liveness::suspect;
+}
+
+// Cleanly, and it counts: who does not hear this node is a stranger, or a
+// recording, at first.
+Time VipJudge::hears_since(std::size_t node, std::size_t other) const {
+    if (!knows(node, other)) return Time::max();
+    const sync::PeerView peer = nodes_[node]->peers()[nodes_[node]->index_of(other)];
+    const Time known = schedule_.now() - (nodes_[node]->local() - peer.since);
+    return std::max(known, judge_.heard_cleanly_since(node, other));
+}
+
+// Who is replaced because it is silent is not found any more by then: its
+// deadline has passed. A longer one was promised only when nobody was known who
+// could take it.
+void VipJudge::judge_silent(std::size_t vip, std::size_t silent, std::size_t other) const {
+    const Node& node = *nodes_[silent];
+    const VipHost& kernel = node.vips_host().kernel;
+    const Time fell_silent = *node.silent_since();
+    const bool heard_before = judge_.heard_before(other, silent, fell_silent);
+    if (!kernel.is_attached() || !heard_before || of(other, vip).ordered <= fell_silent) return;
+    // It takes it for other reasons.
+    if (knows(other, silent)) return;
+    if (kernel.promise(vip) > plan_.interval * plan_.dead_after) return;
+    throw Violation(Node::name(other) + " is found by " + vip_name(vip) + ", and " +
+                    Node::name(silent) + " is still found, which is silent for " +
+                    ms(schedule_.now() - fell_silent));
+}
+
+// Who sees no witness and hears nobody gives up what it has.
+void VipJudge::judge_cut_off(std::size_t vip, std::size_t node) const {
+    const Node& it = *nodes_[node];
+    const auto& host = it.vips_host();
+    if (!of(node, vip).found_since || !is_awake(node) || host.kernel.sees_witness()) return;
+    if (it.is_leaving() || disturbed_) return;
+    Time since = std::max(host.blind_since, it.awake_since() + 4 * plan_.interval);
+    for (std::size_t other = 0; other < nodes_.size(); ++other)
+        if (other != node) since = std::max(since, judge_.silent_since(node, other));
+    const Time now = schedule_.now();
+    const Time bound = judge_.dead_within() + control_knows + hands_and_mail;
+    if (since < now && now - std::max(since, calm_from_) > bound)
+        throw Violation(Node::name(node) + " has " + vip_name(vip) +
+                        ", sees no witness and hears nobody for " + ms(now - since));
+}
+
+// ---- takings ----
+
+void VipJudge::judge_taking(std::size_t node, std::size_t vip, sync::Epoch epoch) {
+    OfNode& it = of(node, vip);
+    ++takings_;
+    if (epoch <= it.epoch)
+        throw Violation(Node::name(node) + " takes " + vip_name(vip) + " with epoch " +
+                        std::to_string(epoch) + " after " + std::to_string(it.epoch));
+    it.epoch = epoch;
+    it.ordered = schedule_.now();
+    // The one that has it, where several do (some of them do not hear each
+    // other).
+    std::size_t holder = node;
+    for (std::size_t other = 0; other < nodes_.size(); ++other) {
+        const sync::VipClaim& said = of(other, vip).said;
+        if (other == node || !is_awake(other) || !sync::has_it(said.role)) continue;
+        if (holder == node || said.epoch > of(holder, vip).said.epoch) holder = other;
+    }
+    if (holder != node && of(holder, vip).said.role == VipRole::holding)
+        judge_taking_from(node, vip, holder);
+}
+
+// From a holder that lives and does not offer it only who is in step takes it,
+// and what the operator has moved only by the operator's word.
+void VipJudge::judge_taking_from(std::size_t node, std::size_t vip, std::size_t holder) const {
+    const Time now = schedule_.now();
+    // They know each other, and that it has it.
+    const Time joined = judge_.clean_since(node, holder);
+    if (joined > now - plan_.interval * (plan_.dead_after + 4)) return;
+    if (now - of(holder, vip).ordered < 2 * plan_.interval + hands_and_mail) return;
+    // It has just taken an offer back.
+    if (now - of(holder, vip).offered < 2 * plan_.interval) return;
+    const bool asked = now - of(node, vip).asked <= Time(sync::offer_time) + 1ms;
+    const std::string what =
+        Node::name(node) + " takes " + vip_name(vip) + " from " + Node::name(holder);
+    if (of(holder, vip).said.moved && !asked)
+        throw Violation(what + ", which has it by the operator's word");
+    if (judge_.has_no_stream(node, holder, 2 * control_knows))
+        throw Violation(what + " without a stream to be in step by");
+    // What it knows of being in step is a little old. (Where a stream stalls the other end may
+    // know better, until it is given up.)
+    if (plan_.room < plan_.flows || judge_.was_apart_lately(2 * control_knows)) return;
+    if (!nodes_[node]->is_in_step_with(holder)) throw Violation(what + " and is not in step");
+}
+
+// ---- in the end ----
+
+std::string VipJudge::best(std::size_t vip) const {
+    std::size_t best = 0;
+    for (std::size_t node = 1; node < nodes_.size(); ++node)
+        if (nodes_[node]->vips_host().priorities[vip] > nodes_[best]->vips_host().priorities[vip])
+            best = node;
+    return Node::name(best);
+}
+
+std::string VipJudge::still_apart() const {
+    const Time now = schedule_.now();
+    for (std::size_t vip = 0; vip < plan_.vips; ++vip) {
+        for (std::size_t node = 0; node < nodes_.size(); ++node)
+            if (now - of(node, vip).asked < Time(sync::offer_time + sync::longest_taking))
+                return vip_name(vip) + " was moved by the operator just now";
+        std::string found;
+        std::size_t holder = 0;
+        for (std::size_t node = 0; node < nodes_.size(); ++node) {
+            if (!is_found(node, vip)) continue;
+            if (!found.empty())
+                return vip_name(vip) + " is at " + found + " and at " + Node::name(node);
+            found = Node::name(node);
+            holder = node;
+        }
+        for (const auto& node : nodes_)
+            if (!node->vips_host().kernel.is_attached()) return "a program is detached";
+        if (found.empty()) return vip_name(vip) + " is nowhere";
+        const sync::VipClaim& said = of(holder, vip).said;
+        if (said.role != VipRole::holding)
+            return found + " has " + vip_name(vip) + " and says " + name_of(said.role);
+        if (announced_[vip] != holder)
+            return vip_name(vip) + " is at " + found + ", and " + Node::name(announced_[vip]) +
+                   " announced it last";
+        const std::uint32_t priority = nodes_[holder]->vips_host().priorities[vip];
+        for (std::size_t node = 0; node < nodes_.size(); ++node)
+            if (plan_.failback && !said.moved && plan_.room >= plan_.flows &&
+                nodes_[node]->vips_host().priorities[vip] > priority)
+                return vip_name(vip) + " is at " + found + " and not at " + best(vip);
+    }
+    return {};
+}
+
+}  // namespace bascule::sim
