@@ -33,6 +33,31 @@ void add_show_peers(CLI::App& show, Options& options) {
     });
 }
 
+void add_show_vips(CLI::App& show, Options& options) {
+    CLI::App* command =
+        show.add_subcommand("vips", "VIPs: which node has each of them, and who would take it");
+    command->add_flag("--detail", options.detail, "What each node says of each");
+    command->final_callback([&options] {
+        options.command = "show vips";
+        Ask task;
+        task.request.mutable_show_vips();
+        options.task = std::move(task);
+    });
+}
+
+void add_failover(CLI::App& app, Options& options) {
+    auto vip = std::make_shared<std::string>();
+    CLI::App* command = app.add_subcommand(
+        "failover", "Move a VIP to another node, or from another node to this one");
+    command->add_option("VIP", *vip, "Its address; without it, all that this node has");
+    command->final_callback([vip, &options] {
+        options.command = "failover";
+        Ask task;
+        task.request.mutable_failover()->set_vip(*vip);
+        options.task = std::move(task);
+    });
+}
+
 void add_keygen(CLI::App& app, Options& options) {
     auto into = std::make_shared<KeygenArguments>();
     CLI::App* command =

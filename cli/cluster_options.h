@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The arguments of `show peers` and `keygen`.
+// The arguments of `show peers`, `show vips`, `failover` and `keygen`.
 #pragma once
 
 #include "cli/options.h"
@@ -10,9 +10,11 @@ class App;
 
 namespace bascule::cli {
 
-// Both add their command to the one that is given; what is read goes to `options`, which outlives
+// Each adds its command to the one that is given; what is read goes to `options`, which outlives
 // it.
 void add_show_peers(CLI::App& show, Options& options);
+void add_show_vips(CLI::App& show, Options& options);
+void add_failover(CLI::App& app, Options& options);
 void add_keygen(CLI::App& app, Options& options);
 
 }  // namespace bascule::cli

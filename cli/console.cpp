@@ -12,6 +12,7 @@
 #include <ctime>
 
 #include "cli/json.h"
+#include "cli/survival.h"
 #include "cli/table.h"
 
 namespace bascule::cli {
@@ -76,7 +77,8 @@ int show(const Options& options, const control::Response& response) {
     }
     if (response.has_failure()) return kFailed;
     if (response.has_traced() && !response.traced().delivered()) return kFailed;
-    return response.status().degradations().empty() ? kWell : kDegraded;
+    if (response.failed_over().failed_size() > 0) return kFailed;
+    return response.has_status() && is_degraded(response.status()) ? kDegraded : kWell;
 }
 
 int ask(const Options& options, const control::Request& request) {

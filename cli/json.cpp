@@ -7,6 +7,7 @@
 
 #include "cli/json_health.h"
 #include "cli/json_peers.h"
+#include "cli/json_vips.h"
 #include "cli/names.h"
 #include "cli/trace.h"
 
@@ -61,14 +62,6 @@ Json json_of(const control::Interface& interface) {
             {"mac", text_or_null(interface.mac())},
             {"link_up", interface.link_up()},
             {"mtu", interface.mtu()}};
-}
-
-Json json_of(const control::Vip& vip) {
-    return {{"address", vip.address()},
-            {"interface", vip.interface()},
-            {"held", vip.held()},
-            {"holder", text_or_null(vip.holder())},
-            {"problem", text_or_null(vip.problem())}};
 }
 
 Json json_of(const control::SessionCounts& counts) {
@@ -169,7 +162,7 @@ Json list_of(const Items& items) {
 }
 
 void fill(Json& document, const control::Status& status) {
-    document["degraded"] = !status.degradations().empty();
+    document["degraded"] = is_degraded(status);
     document["degradations"] = list_of(status.degradations());
     document["notices"] = list_of(status.notices());
     document["version"] = status.version();
@@ -184,7 +177,13 @@ void fill(Json& document, const control::Status& status) {
         {"last_reload", status.has_last_reload() ? json_of(status.last_reload()) : Json()}};
     document["cluster"] = status.has_peers() ? json_peers(status.peers()) : Json();
     document["interfaces"] = list_of(status.interfaces());
-    document["vips"] = list_of(status.vips());
+    document["vips"] = Json::array();
+    for (const auto& vip : status.vips())
+        document["vips"].push_back(json_vip(vip));
+    document["witnesses"] = Json::array();
+    for (const auto& witness : status.witnesses())
+        document["witnesses"].push_back(json_witness(witness));
+    document["survival"] = status.has_peers() ? json_survival(survival_of(status)) : Json();
     document["services"] = {{"total", status.services()},
                             {"without_backend", status.services_without_backend()}};
     document["backends"] = {{"total", status.backends()},
@@ -283,6 +282,13 @@ Json to_json(std::string_view command, const control::Response& response) {
             break;
         case control::Response::kPeers:
             document.update(json_peers(response.peers()));
+            break;
+        case control::Response::kVips:
+            document.update(json_vips(response.vips()));
+            break;
+        case control::Response::kFailedOver:
+            document["ok"] = response.failed_over().failed().empty();
+            document.update(json_failover(response.failed_over()));
             break;
         case control::Response::kTraced:
             document.update(json_trace(response.traced()));

@@ -38,6 +38,10 @@ std::string name_of(control::Peer::State value) {
     return word(control::Peer::State_Name(value), "PEER_", value);
 }
 
+std::string name_of(control::VipNode::Role value) {
+    return word(control::VipNode::Role_Name(value), "ROLE_", value);
+}
+
 std::optional<control::SessionState> session_state(std::string_view name) {
     for (int i = control::SessionState_MIN; i <= control::SessionState_MAX; ++i) {
         auto state = static_cast<control::SessionState>(i);

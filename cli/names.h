@@ -18,6 +18,7 @@ std::string name_of(control::SessionState value);
 std::string name_of(control::Interface::Mode value);
 std::string name_of(control::Failure::Code value);
 std::string name_of(control::Peer::State value);
+std::string name_of(control::VipNode::Role value);
 
 std::optional<control::SessionState> session_state(std::string_view name);
 

@@ -65,7 +65,7 @@ Parser::Parser(Options& options) : options_(options) {
     app_.footer(kFooter);
     app_.set_version_flag("--version", "bascule " BASCULE_VERSION);
     common_options();
-    ask(app_, "status", "Verdict, what is wrong, interfaces, VIPs, sessions",
+    ask(app_, "status", "Verdict, what is wrong, cluster, interfaces, VIPs, sessions",
         [](control::Request& request, const Arguments&) { request.mutable_status(); })
         ->add_flag("--all", options_.all, "Counters that are 0 too");
     shows();
@@ -73,6 +73,7 @@ Parser::Parser(Options& options) : options_(options) {
     add_events(app_, options_);
     add_trace(app_, options_);
     add_capture(app_, options_);
+    add_failover(app_, options_);
     add_keygen(app_, options_);
     local_commands();
 }
@@ -102,7 +103,7 @@ CLI::App* Parser::ask(CLI::App& parent, const char* name, const char* help, Fill
 
 void Parser::shows() {
     CLI::App& show =
-        *app_.add_subcommand("show", "Services, backends, health, peers, sessions, drops");
+        *app_.add_subcommand("show", "Services, backends, health, peers, VIPs, sessions, drops");
     show.require_subcommand(1);
     ask(show, "services", "Services, their backends and their traffic",
         [](control::Request& request, const Arguments&) { request.mutable_show_services(); });
@@ -115,6 +116,7 @@ void Parser::shows() {
     backends->add_flag("--detail", options_.detail, "All that is known of each");
     add_show_health(show, options_);
     add_show_peers(show, options_);
+    add_show_vips(show, options_);
     ask(show, "drops", "Why packets were dropped, and what else was counted",
         [](control::Request& request, const Arguments&) { request.mutable_show_drops(); })
         ->add_flag("--all", options_.all, "Counters that are 0 too");

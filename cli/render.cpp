@@ -11,6 +11,7 @@
 #include "cli/render_health.h"
 #include "cli/render_peers.h"
 #include "cli/render_status.h"
+#include "cli/render_vips.h"
 #include "cli/table.h"
 #include "cli/trace.h"
 
@@ -126,6 +127,10 @@ std::string render(const control::Response& response, const Screen& screen) {
             return render_health(response.health(), screen);
         case control::Response::kPeers:
             return render_peers(response.peers(), screen);
+        case control::Response::kVips:
+            return render_vips(response.vips(), screen);
+        case control::Response::kFailedOver:
+            return render_failover(response.failed_over(), screen);
         case control::Response::kTraced:
             return render_trace(response.traced(), screen);
         case control::Response::kEvents:  // the command of that name, which shows them itself

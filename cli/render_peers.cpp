@@ -278,6 +278,37 @@ std::string path_words(const Peer& peer) {
                        counted(static_cast<std::uint64_t>(peer.paths_size()), "path", "paths"));
 }
 
+constexpr int most_peer_lines = 4;
+
+bool is_well(const Peer& peer) {
+    return peer.state() == Peer::PEER_ALIVE && peer.synced() && !peer.leaving() &&
+           peer.config_equal() && peer.ring_equal() &&
+           std::all_of(peer.paths().begin(), peer.paths().end(),
+                       [](const auto& path) { return path.heard() && path.hears_us(); });
+}
+
+// What takes over has to know the same services, and to choose alike. Empty: not heard yet.
+Cell same_words(const Peer& peer) {
+    const bool other_config = peer.has_config_equal() && !peer.config_equal();
+    const bool other_ring = peer.has_ring_equal() && !peer.ring_equal();
+    if (other_config && other_ring) return {"OTHER CONFIG AND RINGS", Colour::red};
+    if (other_config) return {"OTHER CONFIG", Colour::red};
+    if (other_ring) return {"OTHER RINGS", Colour::red};
+    return {peer.has_config_equal() && peer.has_ring_equal() ? "same config and rings" : ""};
+}
+
+std::string peer_words(const Peer& peer, bool colours) {
+    const auto painted = [&](const Cell& cell) { return paint(cell.text, cell.colour, colours); };
+    std::string text = fmt::format("{} {} for {}", harmless(peer.name()), painted(state_cell(peer)),
+                                   short_duration(peer.state_seconds()));
+    if (!is_live(peer)) return text;
+    text += ", " + painted(sessions_cell(peer));
+    if (peer.has_lag_ms()) text += ", lag " + delay(peer.lag_ms());
+    text += ", " + path_words(peer);
+    const Cell same = same_words(peer);
+    return same.text.empty() ? text : text + ", " + painted(same);
+}
+
 }  // namespace
 
 std::string render_peers(const control::Peers& peers, const Screen& screen) {
@@ -294,23 +325,31 @@ std::string render_peers(const control::Peers& peers, const Screen& screen) {
 }
 
 void peer_lines(Sheet& sheet, const control::Peers& peers, const Screen& screen) {
-    if (!peers.in_cluster()) return;
-    const Cell verdict = verdict_of(peers);
-    sheet.line("Cluster", fmt::format("{}  {}", harmless(peers.cluster()),
-                                      paint(verdict.text, verdict.colour, screen.colours)));
+    // Of a large cluster only those that are not well have a line each.
+    const bool few = peers.peers_size() <= most_peer_lines;
+    int told = 0;
+    int well = 0;
+    int ill = 0;
+    double lag = 0;
     for (const Peer& peer : peers.peers()) {
-        const Cell state = state_cell(peer);
-        std::string text = fmt::format("{} {} for {}", harmless(peer.name()),
-                                       paint(state.text, state.colour, screen.colours),
-                                       short_duration(peer.state_seconds()));
-        if (is_live(peer)) {
-            const Cell sessions = sessions_cell(peer);
-            text += ", " + paint(sessions.text, sessions.colour, screen.colours);
-            if (peer.has_lag_ms()) text += ", lag " + delay(peer.lag_ms());
-            text += ", " + path_words(peer);
+        if (!few && is_well(peer)) {
+            ++well;
+            lag = std::max(lag, peer.lag_ms());
+            continue;
         }
-        sheet.line("Peer", text);
+        if (told < most_peer_lines) {
+            sheet.fitted(
+                "Peer", [&](bool colours) { return peer_words(peer, colours); }, screen.width);
+            ++told;
+        } else {
+            ++ill;
+        }
     }
+    if (ill > 0) sheet.line("Peer", fmt::format("and {} more: bascule show peers", ill));
+    if (well > 0)
+        sheet.line("Peer", fmt::format("{} alive and in step, lag at most {}, by all paths, same "
+                                       "config and rings",
+                                       well, delay(lag)));
 }
 
 }  // namespace bascule::cli

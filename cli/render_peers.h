@@ -14,7 +14,7 @@ namespace bascule::cli {
 // does itself. With `screen.detail` all that is known of each peer behind that.
 std::string render_peers(const control::Peers& peers, const Screen& screen);
 
-// The lines of `status`: the verdict, and one for each peer.
+// The lines of `status`: one for each peer; of many, for each that is not well.
 void peer_lines(Sheet& sheet, const control::Peers& peers, const Screen& screen);
 
 }  // namespace bascule::cli

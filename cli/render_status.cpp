@@ -5,8 +5,9 @@
 #include <fmt/format.h>
 
 #include "cli/names.h"
-#include "cli/render_peers.h"
+#include "cli/render_cluster.h"
 #include "cli/sheet.h"
+#include "cli/survival.h"
 #include "cli/table.h"
 #include "cli/wrap.h"
 
@@ -14,14 +15,15 @@ namespace bascule::cli {
 
 namespace {
 
-std::string headline(const control::Status& status, const Screen& screen) {
-    int problems = status.degradations_size();
-    std::string verdict =
-        problems == 0
-            ? paint("all is well", Colour::green, screen.colours)
-            : paint(fmt::format("DEGRADED: {}", counted(static_cast<std::uint64_t>(problems),
-                                                        "problem", "problems")),
-                    Colour::red, screen.colours);
+std::string headline(const control::Status& status, const Survival& survival,
+                     const Screen& screen) {
+    const auto problems = static_cast<std::uint64_t>(status.degradations_size());
+    std::string verdict = paint("all is well", Colour::green, screen.colours);
+    if (problems > 0)
+        verdict = paint("DEGRADED: " + counted(problems, "problem", "problems"), Colour::red,
+                        screen.colours);
+    else if (!survival.survives())
+        verdict = paint("DEGRADED: not redundant", Colour::red, screen.colours);
     return fmt::format("{}  {}  basculed {}, pid {}, up {}\n",
                        paint(harmless(status.node()), Colour::bold, screen.colours), verdict,
                        harmless(status.version()), status.pid(),
@@ -89,15 +91,32 @@ void interface_lines(Sheet& sheet, const control::Interface& interface, const Sc
     }
 }
 
-void vip_lines(Sheet& sheet, const control::Vip& vip, const Screen& screen) {
-    std::string held = paint("NOT HELD", Colour::red, screen.colours);
-    if (vip.held())
-        held = paint("held here", Colour::green, screen.colours);
-    else if (!vip.holder().empty())
-        held = "held by " + harmless(vip.holder());
+constexpr int most_vip_lines = 8;
+
+void vip_line(Sheet& sheet, const control::Vip& vip, const Screen& screen) {
+    const std::string held = vip.held() ? paint("held here", Colour::green, screen.colours)
+                                        : paint("NOT HELD", Colour::red, screen.colours);
     sheet.line("VIP", fmt::format("{} on {}  {}", harmless(vip.address()),
                                   harmless(vip.interface()), held));
     if (!vip.problem().empty()) sheet.line("VIP", "  " + harmless(vip.problem()));
+}
+
+// Of a node by itself. Where there are many, those that are well are counted.
+void vip_lines(Sheet& sheet, const control::Status& status, const Screen& screen) {
+    const bool few = status.vips_size() <= most_vip_lines;
+    int told = 0;
+    int well = 0;
+    for (const auto& vip : status.vips()) {
+        const bool is_well = vip.held() && vip.problem().empty();
+        if (few || (!is_well && told < most_vip_lines)) {
+            vip_line(sheet, vip, screen);
+            ++told;
+        }
+        well += is_well;
+    }
+    if (!few)
+        sheet.line("VIP", fmt::format("{} of {} are held here and well: bascule show vips", well,
+                                      status.vips_size()));
 }
 
 // "12.3k of 1.00M (1.2%)"
@@ -155,16 +174,22 @@ void service_lines(Sheet& sheet, const control::Status& status, const Screen& sc
 }  // namespace
 
 std::string render_status(const control::Status& status, const Screen& screen) {
+    Survival survival;
+    std::string cluster;
+    if (status.has_peers()) {
+        survival = survival_of(status);
+        Sheet of_cluster(screen.colours);
+        cluster_lines(of_cluster, status, survival, screen);
+        cluster = of_cluster.text() + "\n";
+    }
     Sheet sheet(screen.colours);
+    service_lines(sheet, status, screen);
     configuration(sheet, status, screen);
     sheet.line("Data plane", harmless(status.bpffs()) +
                                  (status.adopted() ? ", adopted from an earlier process" : ""));
     for (const auto& interface : status.interfaces())
         interface_lines(sheet, interface, screen);
-    for (const auto& vip : status.vips())
-        vip_lines(sheet, vip, screen);
-    if (status.has_peers()) peer_lines(sheet, status.peers(), screen);
-    service_lines(sheet, status, screen);
+    if (!status.has_peers()) vip_lines(sheet, status, screen);
     session_lines(sheet, status);
     for (const auto& counter : status.counters()) {
         if (counter.count() == 0 && !screen.all) continue;
@@ -172,7 +197,7 @@ std::string render_status(const control::Status& status, const Screen& screen) {
                                           harmless(counter.name()), harmless(counter.meaning())));
     }
     std::string wrong = problems(status, screen);
-    return headline(status, screen) + wrong + "\n" + sheet.text();
+    return headline(status, survival, screen) + wrong + "\n" + cluster + sheet.text();
 }
 
 }  // namespace bascule::cli

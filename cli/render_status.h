@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `bascule status` as text: the verdict and what is wrong first, then each part in a line or two.
+// `bascule status` as text: the verdict and what is wrong first, then the cluster, then each part
+// of this node in a line or two.
 //
 // Pure, any thread.
 #pragma once

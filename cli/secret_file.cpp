@@ -81,7 +81,12 @@ bool flush_folder(const std::string& path) {
 Result<void> create_secret_file(const std::string& path, std::string_view text) {
     DraftFile draft(path);
     if (draft.fill(text, std::nullopt) && draft.place_new(path) && flush_folder(path)) return {};
-    return failure(Error::system(path, errno));
+    const int code = errno;
+    const std::string folder = std::filesystem::path(path).parent_path();
+    if (code == ENOENT && !folder.empty())
+        return failure(path + ": there is no directory " + folder + ". Make it (`mkdir -p " +
+                       folder + "`), then again");
+    return failure(Error::system(path, code));
 }
 
 Result<void> replace_secret_file(const std::string& path, std::string_view text) {

@@ -33,6 +33,16 @@ public:
             lines.erase(0, end + 1);
         }
     }
+    // `words(colours)` is the same text with colours or without: a line with them where it fits,
+    // else lines without.
+    template <typename Words>
+    void fitted(std::string_view label, Words words, std::size_t width) {
+        const std::string plain = words(false);
+        if (width == 0 || plain.size() + label_width <= width)
+            line(label, words(colours_));
+        else
+            wrapped(label, plain, width);
+    }
     const std::string& text() const { return text_; }
 
 private:

@@ -68,7 +68,8 @@ ServiceDraft read_service(SectionReader& reader, const ForwardDraft& defaults) {
 }
 
 VipDraft read_vip(SectionReader& reader) {
-    VipDraft vip{reader.place(), reader.address("address"), reader.text("interface")};
+    VipDraft vip{reader.place(), reader.address("address"), reader.text("interface"),
+                 reader.priorities("priority")};
     reader.choice("announce");
     return vip;
 }
@@ -113,6 +114,7 @@ Draft read(const std::vector<Document>& documents, std::string_view host_name,
         root.expect_table("cluster");
         root.expect_table("log");
         root.expect_table("hook");
+        root.expect_table("http");
         for (SectionReader& vip : root.sections("vip"))
             draft.vips.push_back(read_vip(vip));
         for (SectionReader& service : root.sections("service"))
@@ -135,6 +137,8 @@ Draft read(const std::vector<Document>& documents, std::string_view host_name,
     SectionReader hook = merged("hook", documents, draft.whole, diagnostics);
     draft.hook = read_program(hook);
     draft.hook_timeout = hook.milliseconds("timeout");
+    if (has_table("http", documents))
+        draft.listen = merged("http", documents, draft.whole, diagnostics).listen("listen");
     draft.level = merged("log", documents, draft.whole, diagnostics).choice("level");
     return draft;
 }
@@ -196,6 +200,14 @@ ServiceConfig service_of(const ServiceDraft& draft, const Diagnostics& diagnosti
     return service;
 }
 
+VipConfig vip_of(const VipDraft& draft) {
+    VipConfig vip{*draft.address.value, *draft.interface.value, {}};
+    if (draft.priority.value)
+        for (const NamedInteger& one : *draft.priority.value)
+            vip.priority.emplace(*one.name.value, number(one.number));
+    return vip;
+}
+
 // Only of a draft without errors.
 Config config_of(const Draft& draft, const Diagnostics& diagnostics) {
     Config config;
@@ -212,12 +224,14 @@ Config config_of(const Draft& draft, const Diagnostics& diagnostics) {
     config.node.probe_network_v6 = *draft.probe_network_v6.value;
     if (draft.cluster) config.cluster = cluster_of(*draft.cluster, diagnostics);
     for (const VipDraft& vip : draft.vips)
-        config.vips.push_back({*vip.address.value, *vip.interface.value});
+        config.vips.push_back(vip_of(vip));
     for (const ServiceDraft& service : draft.services)
         config.services.push_back(service_of(service, diagnostics));
     config.log.level = meaning(draft.level, levels);
     config.hook.program = program_of(draft.hook, diagnostics);
     config.hook.timeout = Milliseconds(*draft.hook_timeout.value);
+    if (draft.listen)
+        config.http = HttpConfig{*draft.listen->value, diagnostics.origin(draft.listen->place)};
     return config;
 }
 

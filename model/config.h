@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -92,6 +93,7 @@ struct NodeConfig {
 struct VipConfig {
     Address address;
     std::string interface;
+    std::map<std::string, std::uint32_t> priority = {};  // by name of a node, where it is another
 
     bool operator==(const VipConfig&) const = default;
 };
@@ -280,6 +282,19 @@ struct ClusterConfig {
     bool operator==(const ClusterConfig&) const = default;
     // nullptr: there is none of that name.
     const ClusterNodeConfig* find(std::string_view node) const;
+    // Of a node for a VIP; 0: there is no such node.
+    std::uint32_t priority_of(std::string_view node, const VipConfig& vip) const;
+};
+
+inline constexpr std::uint16_t http_port = 7401;  // where none is written
+
+// Where the daemon answers HTTP: metrics. (RFC 9110; plain, so for this host or a trusted network.)
+struct HttpConfig {
+    // The unspecified address of one IP version: all that this host has but its VIPs.
+    Endpoint listen{Address::v4({127, 0, 0, 1}), http_port};
+    Origin origin;  // of `listen`
+
+    bool operator==(const HttpConfig&) const = default;
 };
 
 struct Config {
@@ -289,6 +304,7 @@ struct Config {
     std::vector<ServiceConfig> services;
     LogConfig log;
     HookConfig hook;
+    std::optional<HttpConfig> http;  // none: nothing is listened at
 
     bool operator==(const Config&) const = default;
 };

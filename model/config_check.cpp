@@ -34,7 +34,9 @@ public:
         check_mss_clamp(draft_.defaults, diagnostics_);
         check_counts();
         check_vips();
+        check_listen();
         check_cluster(draft_, around_, diagnostics_);
+        check_cluster_vips(draft_, diagnostics_);
         check_ports(draft_, diagnostics_);
         Unique<std::string> names(diagnostics_);
         for (const ServiceDraft& service : draft_.services) {
@@ -64,6 +66,38 @@ private:
             add(source.place, address.to_string() + " is a VIP and can be no source of tunnels");
         else if (const std::string why = taken_for_probes(address, around_); !why.empty())
             add(source.place, why);
+    }
+
+    // The unspecified address is well: what comes for a VIP by it is turned away.
+    void check_listen() {
+        if (!draft_.listen || !draft_.listen->value) return;
+        const Address& address = draft_.listen->value->address;
+        const Place place = draft_.listen->place;
+        if (address.is_multicast())
+            add(place, "listen: " + address.to_string() +
+                           " is a multicast or broadcast address and cannot be listened at");
+        else if (around_.vips.contains(address))
+            add(place,
+                "listen: " + address.to_string() + " is a VIP: what clients reach is theirs alone");
+        else if (const std::string why = taken_for_probes(address, around_); !why.empty())
+            add(place, "listen: " + why);
+        check_listen_beside_cluster(draft_.listen->value->port, address, place);
+    }
+
+    // Streams of the cluster listen by TCP, too.
+    void check_listen_beside_cluster(std::uint16_t port, const Address& address, Place place) {
+        if (!draft_.cluster) return;
+        const std::string self = draft_.name.value.value_or(draft_.host_name);
+        for (const ClusterNodeDraft& node : draft_.cluster->nodes) {
+            if (node.name.value != self || !node.addresses.value) continue;
+            for (const auto& own : *node.addresses.value)
+                if (own.value && own.value->port == port &&
+                    (own.value->address == address ||
+                     (address.is_unspecified() && own.value->address.is_v4() == address.is_v4())))
+                    add(place, "listen: " + own.value->to_string() +
+                                   " is this node's in [cluster] at " +
+                                   diagnostics_.to_string(own.place));
+        }
     }
 
     // Each said once, at the first that is too many.

@@ -67,6 +67,9 @@ void check_probe_network(const Placed<Address>& network, Diagnostics& diagnostic
 // The nodes of the cluster, and that this one is of them.
 void check_cluster(const Draft& draft, const Surroundings& around, Diagnostics& diagnostics);
 
+// How many VIPs a cluster can speak of, and which of its nodes they name.
+void check_cluster_vips(const Draft& draft, Diagnostics& diagnostics);
+
 // Services that want the same ports, and more ranges than the data plane holds.
 void check_ports(const Draft& draft, Diagnostics& diagnostics);
 

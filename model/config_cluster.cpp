@@ -44,6 +44,13 @@ const ClusterNodeConfig* ClusterConfig::find(std::string_view node) const {
     return found == nodes.end() ? nullptr : &*found;
 }
 
+std::uint32_t ClusterConfig::priority_of(std::string_view node, const VipConfig& vip) const {
+    const ClusterNodeConfig* config = find(node);
+    if (config == nullptr) return 0;
+    const auto own = vip.priority.find(std::string(node));
+    return own == vip.priority.end() ? config->priority : own->second;
+}
+
 ClusterDraft read_cluster(SectionReader& reader) {
     ClusterDraft cluster;
     cluster.place = reader.place();

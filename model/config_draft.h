@@ -57,6 +57,7 @@ struct VipDraft {
     Place place;
     Placed<Address> address;
     Placed<std::string> interface;
+    Placed<NamedIntegers> priority;
 };
 
 struct Draft {
@@ -77,7 +78,8 @@ struct Draft {
     Placed<std::string_view> level;
     ProgramDraft hook;
     Placed<std::int64_t> hook_timeout;
-    bool whole = true;  // false: a part is hidden by a syntax error
+    std::optional<Placed<Endpoint>> listen;  // none: there is no [http]
+    bool whole = true;                       // false: a part is hidden by a syntax error
 };
 
 // A backend without a name is shown by this one.

@@ -96,8 +96,9 @@ void SectionReader::not_yet(const KeySchema& schema, const Value& value) {
     std::string what = "this value";
     if (const auto* text = value.as<std::string>()) what = quoted(*text);
     if (const auto* flag = value.as<bool>()) what = *flag ? "true" : "false";
-    diagnostics_->add(value.place,
-                      std::string(schema.key) + ": " + what + std::string(not_supported));
+    diagnostics_->add(value.place, std::string(schema.key) + ": " + what +
+                                       std::string(not_supported) + ", only " +
+                                       listed(schema.choices) + " is");
 }
 
 void SectionReader::expect_only_for(std::string_view type) {

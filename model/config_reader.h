@@ -25,6 +25,13 @@ struct Placed {
 
 using Texts = std::vector<Placed<std::string>>;
 
+// Of a table whose keys are names that the schema does not know.
+struct NamedInteger {
+    Placed<std::string> name;
+    Placed<std::int64_t> number;
+};
+using NamedIntegers = std::vector<NamedInteger>;
+
 class SectionReader {
 public:
     // Reports keys that the schema does not know or does not support yet, and keys written twice;
@@ -53,6 +60,9 @@ public:
     // length.
     Placed<std::vector<Placed<Address>>> addresses(std::string_view key);
     Placed<std::vector<Placed<Endpoint>>> endpoints(std::string_view key);
+    Placed<Endpoint> listen(std::string_view key);
+    // Those that are no such integers have no value.
+    Placed<NamedIntegers> priorities(std::string_view key);
     // The table at `key`; an empty one where none is written.
     SectionReader section(std::string_view key);
     std::vector<SectionReader> sections(std::string_view key);
@@ -79,9 +89,10 @@ private:
     bool fits_length(const KeySchema& schema, const Value& value, std::size_t size,
                      std::string_view what);
     std::optional<std::string> element(const KeySchema& schema, const Value& value);
-    template <typename T, typename Parse>
+    // `expected`: of a text that `parse` does not take, what should be there instead.
+    template <typename T, typename Expected, typename Parse>
     Placed<std::vector<Placed<T>>> list(std::string_view key, std::string_view what,
-                                        std::string_view one, Parse parse);
+                                        Expected expected, Parse parse);
 
     const TableSchema* schema_;
     Place place_;

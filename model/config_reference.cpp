@@ -74,6 +74,11 @@ std::string type_text(const KeySchema& key) {
         case KeyType::endpoints:
             return "array of " + integers() + " addresses such as `\"10.9.0.11:7400\"`, " +
                    "`\"[fd00::1]:7400\"`; without a port: " + std::to_string(cluster_port);
+        case KeyType::listen:
+            return "address such as `\"127.0.0.1:7401\"`, `\"[::1]:7401\"`; without a port: " +
+                   std::to_string(http_port);
+        case KeyType::priorities:
+            return "table of integers, " + integers() + ", by name of a node";
         case KeyType::table:
         case KeyType::tables:
         case KeyType::later:
@@ -139,7 +144,8 @@ std::string config_reference() {
         "names, "
         "in [TOML](https://toml.io). The `[[...]]` tables of all files are taken together; a key "
         "of "
-        "`[node]`, `[cluster]`, `[defaults]`, `[hook]` or `[log]` may be set in one file only. "
+        "`[node]`, `[cluster]`, `[defaults]`, `[hook]`, `[log]` or `[http]` may be set in one file "
+        "only. "
         "`bascule check` "
         "reports "
         "every error of "

@@ -16,7 +16,7 @@ constexpr KeySchema root_keys[] = {
     {.key = "cluster", .type = table},  {.key = "vip", .type = tables},
     {.key = "service", .type = tables}, {.key = "log", .type = table},
     {.key = "hook", .type = table},     {.key = "lists", .type = later},
-    {.key = "http", .type = later},
+    {.key = "http", .type = table},
 };
 
 }  // namespace
@@ -35,6 +35,7 @@ std::span<const TableSchema> config_schema() {
         backend_table(),
         hook_table(),
         log_table(),
+        http_table(),
     };
     return schema;
 }

@@ -32,8 +32,10 @@ enum class KeyType {
     source_v6,
     network_v4,  // with a prefix length of `least`
     network_v6,
-    addresses,  // an array of addresses; `least` and `most` are of its length
-    endpoints,  // an array of addresses, each with a port or without; likewise
+    addresses,   // an array of addresses; `least` and `most` are of its length
+    endpoints,   // an array of addresses, each with a port or without; likewise
+    listen,      // an address with a port or without
+    priorities,  // a table of integers by names of nodes; `least` and `most` are of each
     table,
     tables,
     later,  // known, but not supported by this version

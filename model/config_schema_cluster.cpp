@@ -35,21 +35,21 @@ constexpr KeySchema cluster_keys[] = {
      .most = 20},
     {.key = "failback",
      .type = choice,
-     .meaning = "Whether a node that has come back takes its VIPs back. Used by takeover, which "
-                "this version does not have.",
+     .meaning = "Whether a node of more priority than a VIP's holder takes the VIP back once its "
+                "sessions are in step, or leaves it where it is until the holder goes.",
      .fallback = "when-synced",
      .choices = failbacks},
     {.key = "failback_delay",
      .type = milliseconds,
-     .meaning = "And how long after it is in step. Used by takeover, which this version does not "
-                "have.",
+     .meaning = "How long it has been able to, without a break, before it takes the VIP back.",
      .fallback = "0s",
      .least = 0,
      .most = a_day},
     {.key = "witness",
      .type = addresses,
      .meaning = "Addresses (a gateway, say) of which one must answer, or the node gives up its "
-                "VIPs. Used by takeover, which this version does not have.",
+                "VIPs: so that of two nodes that do not hear each other only one holds them. It "
+                "keeps them while another node lives and sees no witness either.",
      .fallback = "none is asked",
      .least = 0,
      .most = most_witnesses},
@@ -71,10 +71,11 @@ constexpr KeySchema cluster_node_keys[] = {
      .most = most_cluster_paths},
     {.key = "priority",
      .type = integer,
-     .meaning = "The node of the highest priority holds the VIPs; of equal ones the first by name.",
+     .meaning = "The node of the highest priority holds a VIP; of equal ones the first by name. "
+                "`priority` of a `[[vip]]` says it for that VIP alone.",
      .fallback = "100",
-     .least = 1,
-     .most = 65535},
+     .least = 0,
+     .most = most_priority},
 };
 
 }  // namespace

@@ -114,7 +114,14 @@ constexpr KeySchema vip_keys[] = {
      .fallback = "l2",
      .choices = announces,
      .later_choices = later_announces},
-    {.key = "priority", .type = later},
+    {.key = "priority",
+     .type = priorities,
+     .meaning = "In a cluster: the priority of a node for this VIP, where it is another than the "
+                "node's, such as `{ lb1 = 150, lb2 = 100 }`. The node of the highest one holds the "
+                "VIP; of equal ones the first by name. So several VIPs are spread over the nodes.",
+     .fallback = "that of each [[cluster.node]]",
+     .least = 0,
+     .most = most_priority},
 };
 
 constexpr KeySchema log_keys[] = {
@@ -144,6 +151,16 @@ constexpr KeySchema hook_keys[] = {
      .most = 300'000},
 };
 
+constexpr KeySchema http_keys[] = {
+    {.key = "listen",
+     .type = listen,
+     .meaning =
+         "Where it is listened. Whoever reaches this address reads all that is there: there is "
+         "no password and no TLS. Never a VIP; `0.0.0.0` and `[::]` are all addresses of one "
+         "IP version but the VIPs.",
+     .fallback = "127.0.0.1:7401"},
+};
+
 }  // namespace
 
 TableSchema node_table() {
@@ -167,6 +184,14 @@ TableSchema hook_table() {
             "A program that is run on each change of a backend, a service or a VIP, one at a time "
             "and in their order.",
             hook_keys};
+}
+
+TableSchema http_table() {
+    return {
+        "http", false,
+        "Answers HTTP: `/metrics`, for Prometheus (docs/reference/metrics.md). Left out, nothing "
+        "is listened at; an empty table will do.",
+        http_keys};
 }
 
 }  // namespace bascule::model

@@ -14,6 +14,7 @@ TableSchema defaults_table();
 TableSchema vip_table();
 TableSchema log_table();
 TableSchema hook_table();
+TableSchema http_table();
 
 TableSchema cluster_table();
 TableSchema cluster_node_table();
@@ -33,6 +34,7 @@ inline constexpr std::int64_t longest_text = 1024;
 inline constexpr std::int64_t most_arguments = 64;
 inline constexpr std::size_t most_status_ranges = 32;
 inline constexpr std::int64_t most_witnesses = 8;
+inline constexpr std::int64_t most_priority = 255;
 
 // Of the 32 bits beyond it a probe takes the last ones only; the rest are zero.
 inline constexpr unsigned probe_prefix_v6 = 96;

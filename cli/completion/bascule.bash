@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # bash completion for bascule(1). Names of backends and services come from the running daemon.
 
-# Values of one member of the indented JSON that the command prints; nothing without a daemon.
+# Values of one member of the indented JSON that the command prints, those of witnesses left out;
+# nothing without a daemon.
 _bascule_ask() {
     local member=$1
     shift
     bascule "$@" "${dir[@]}" --timeout 1 --json 2>/dev/null |
-        sed -n "s/^      \"$member\": \"\\([A-Za-z0-9_.:/-]*\\)\",\\{0,1\\}\$/\\1/p"
+        sed -n "/^  \"witnesses\"/q; s/^      \"$member\": \"\\([A-Za-z0-9_.:/-]*\\)\",\\{0,1\\}\$/\\1/p"
 }
 
 _bascule() {
@@ -54,7 +55,7 @@ _bascule() {
         case "$command $object" in
             "status " | "show drops") names+=" --all" ;;
             "show backends") names+=" --service --detail" ;;
-            "show peers") names+=" --detail" ;;
+            "show peers" | "show vips") names+=" --detail" ;;
             keygen*) names+=" --ring-from --rotate" ;;
             "show health") names+=" --history" ;;
             "events ") names+=" --follow --since --limit --subject" ;;
@@ -69,10 +70,11 @@ _bascule() {
         esac
     else
         case "$command $object" in
-            " ") names="capture check detach disable drain enable events keygen reload show status trace version weight" ;;
-            "show ") names="services backends health peers sessions drops" ;;
+            " ") names="capture check detach disable drain enable events failover keygen reload show status trace version weight" ;;
+            "show ") names="services backends health peers vips sessions drops" ;;
             "show health") names="$(_bascule_ask name show services) $(_bascule_ask id show backends)" ;;
             "drain " | "disable " | "enable " | "weight ") names=$(_bascule_ask id show backends) ;;
+            "failover ") names=$(_bascule_ask address show vips) ;;
             "check ") _filedir toml && return ;;
             "keygen ") _filedir && return ;;
         esac

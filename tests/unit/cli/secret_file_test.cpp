@@ -89,7 +89,10 @@ TEST_F(SecretFile, KeepsItsOwner) {
 TEST_F(SecretFile, ErrorsNameTheFile) {
     const std::string nowhere = folder_.file("no/secret");
     EXPECT_EQ(create_secret_file(nowhere, "x").error().text(),
-              nowhere + ": No such file or directory");
+              nowhere + ": there is no directory " + folder_.file("no") + ". Make it (`mkdir -p " +
+                  folder_.file("no") + "`), then again");
+    EXPECT_EQ(create_secret_file(folder_.path(), "x").error().text(),
+              folder_.path() + ": File exists");
     EXPECT_EQ(replace_secret_file(nowhere, "x").error().text(),
               nowhere + ": No such file or directory");
 }

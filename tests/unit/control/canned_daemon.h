@@ -8,6 +8,7 @@
 
 #include "canned_health.h"
 #include "canned_peers.h"
+#include "canned_vips.h"
 #include "control/framing.h"
 
 namespace bascule::control {
@@ -73,14 +74,7 @@ inline void fill_status(Status& status, bool degraded) {
     eth0.set_link_up(true);
     eth0.set_mtu(1500);
     eth0.set_adopted(true);
-    auto& vip = *status.add_vips();
-    vip.set_address("10.9.0.100");
-    vip.set_interface("eth0");
-    vip.set_held(true);
-    auto& vip6 = *status.add_vips();
-    vip6.set_address("2001:db8:1234:5678:9abc:def0:1234:5678");
-    vip6.set_interface("eth0");
-    vip6.set_held(!degraded);
+    fill_vips(status, degraded);
     status.set_services(3);
     status.set_backends(12);
     status.set_backends_up(degraded ? 10 : 12);
@@ -107,7 +101,6 @@ inline void fill_status(Status& status, bool degraded) {
     reload.add_details(
         "/etc/bascule/bascule.toml:14:9: unknown key 'wieght', did you mean 'weight'?");
     reload.add_details("/etc/bascule/conf.d/10-web.toml:3:1: service 'web' is there already");
-    vip6.set_problem("52:54:00:12:34:56 answers for it on eth0");
     auto& eth1 = *status.add_interfaces();
     eth1.set_name("eth1");
     eth1.set_warning("a foreign XDP program is attached: id 42, name xdp_filter");
@@ -285,6 +278,12 @@ inline Response canned_response(const Request& request, bool degraded) {
             break;
         case Request::kShowPeers:
             fill_peers(*response.mutable_peers(), degraded);
+            break;
+        case Request::kShowVips:
+            fill_vip_answer(*response.mutable_vips(), degraded);
+            break;
+        case Request::kFailover:
+            fill_failover(*response.mutable_failed_over(), request.failover().vip(), degraded);
             break;
         case Request::kEvents:
             fill_events(*response.mutable_events());

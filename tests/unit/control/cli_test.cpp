@@ -30,6 +30,9 @@ const std::vector<Words> kQuestions = {{"status"},
                                        {"weight", "web1", "50"},
                                        {"reload"},
                                        {"show", "peers"},
+                                       {"show", "vips"},
+                                       {"show", "vips", "--detail"},
+                                       {"failover"},
                                        {"detach"}};
 
 TEST_F(Command, ItKeepsToTheWidthOfTheTerminal) {

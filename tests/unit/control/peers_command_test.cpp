@@ -124,31 +124,18 @@ TEST_F(Command, StatusHasALineForEachPeer) {
         RunningServer server(options(), canned(false));
         const std::string text = run({"status"}).out;
         EXPECT_TRUE(has(text,
-                        "\nCluster        edge  in step with lb2\n"
-                        "Peer           lb2 alive for 3d 4h, in step, lag 2.40ms, 2 of 2 "
-                        "paths\n"))
+                        "\nPeer           lb2 alive for 3d 4h, in step, lag 2.40ms, 2 of 2 "
+                        "paths, same config and rings\n"))
             << text;
         EXPECT_EQ(run_json({"status"}, 0)["cluster"]["peers"][0]["name"], "lb2");
     }
     RunningServer server(options(), canned(true));
     const std::string text = run({"status"}).out;
-    EXPECT_TRUE(has(text, "lb2 alive for 3d 4h, resync 30.4%, lag 2.40ms, 1 of 2 paths\n")) << text;
+    EXPECT_TRUE(has(text,
+                    "lb2 alive for 3d 4h, resync 30.4%, lag 2.40ms, 1 of 2 paths, OTHER CONFIG AND "
+                    "RINGS\n"))
+        << text;
     EXPECT_TRUE(has(text, "               a-node-with-a-long-name DEAD for 12s\n")) << text;
-}
-
-TEST_F(Command, AVipThatAnotherNodeHoldsIsNoProblem) {
-    RunningServer server(options(), [](Request request) -> boost::asio::awaitable<Response> {
-        Response response = canned_response(request, false);
-        auto& vip = *response.mutable_status()->mutable_vips(0);
-        vip.set_held(false);
-        vip.set_holder("lb2 (priority 150)");
-        co_return response;
-    });
-    const Ended result = run({"status"});
-    EXPECT_EQ(result.code, 0);
-    EXPECT_EQ(line_with(result.out, "10.9.0.100 on"),
-              "VIP            10.9.0.100 on eth0  held by lb2 (priority 150)");
-    EXPECT_EQ(run_json({"status"}, 0)["vips"][0]["holder"], "lb2 (priority 150)");
 }
 
 TEST_F(Command, ManyPeersAreCountedInTheVerdict) {

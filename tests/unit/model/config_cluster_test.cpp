@@ -191,10 +191,23 @@ TEST(ClusterConfig, EndpointsAreAddressesWithPorts) {
           "10.9.0.11:1:", "10.9.0.11: 1", "10.9.0.11/24", "lb1:7400", "[10.9.0.11]:1", "[fd00::1",
           "[fd00::1]7400", "[fd00::1]:", "[]:1", "[", "fd00::1]:1", "[fe80::1%eth0]:1"})
         EXPECT_FALSE(parse_endpoint(text, 7)) << text;
-    expect_errors(with_addresses("[\"10.9.0.11\"]", "[\"lb2:7400\"]"),
-                  {"a.toml:10:14: addresses: expected an address with its port, such as "
-                   "\"10.9.0.11:7400\" or \"[fd00::1]:7400\", or without, found the string "
-                   "'lb2:7400'"});
+    for (const std::string text : {"10.9.0.12/24", "[10.9.0.12]:1", "fd00::1:12345",
+                                   "10.9.0.12:1:0", "7400", "lb 2", "a:b:c", ""})
+        expect_errors(with_addresses("[\"10.9.0.11\"]", "[\"" + text + "\"]"),
+                      {"a.toml:10:14: addresses: expected an address with its port, such as "
+                       "\"10.9.0.11:7400\" or \"[fd00::1]:7400\", or without, found the string '" +
+                       text + "'"});
+    for (const std::string text : {"10.9.0.12:0", "[fd00::1]:0", "10.9.0.12:65536", "10.9.0.12:"})
+        expect_errors(with_addresses("[\"10.9.0.11\"]", "[\"" + text + "\"]"),
+                      {"a.toml:10:14: addresses: expected a port from 1 to 65535, found the string "
+                       "'" +
+                       text + "'"});
+    for (const std::string text : {"lb2:7400", "lb2", "lb2.example.org:0"})
+        expect_errors(
+            with_addresses("[\"10.9.0.11\"]", "[\"" + text + "\"]"),
+            {"a.toml:10:14: addresses: expected an address (a host name is none: write the "
+             "address that it stands for), found the string '" +
+             text + "'"});
     expect_errors(with_addresses("[\"10.9.0.11\"]", "\"10.9.0.12\""),
                   {"a.toml:10:13: addresses: expected an array of addresses, such as "
                    "[\"10.9.0.11:7400\"], found the string '10.9.0.12'"});

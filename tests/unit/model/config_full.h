@@ -47,6 +47,7 @@ announce = "l2"
 [[vip]]
 address = "2001:db8::100"
 interface = "eth0.7"
+priority = { lb1 = 50, lb2 = 200 }
 
 [[service]]
 name = "web"
@@ -118,6 +119,9 @@ timeout = "2s"
 
 [log]
 level = "debug"
+
+[http]
+listen = "[fd00::11]:9401"
 )";
 
 }  // namespace bascule::model::testing

@@ -30,7 +30,7 @@ TEST(Config, ReadsEveryKey) {
                      Address::parse("241.0.0.0").value(),
                      Address::parse("fd00:1::").value()};
     expected.cluster = config.cluster;  // looked at in config_cluster_test.cpp
-    expected.vips = {{vip, "eth0"}, {vip6, "eth0.7"}};
+    expected.vips = {{vip, "eth0"}, {vip6, "eth0.7", {{"lb1", 50}, {"lb2", 200}}}};
     ServiceConfig web;
     web.name = "web";
     web.vip = vip;
@@ -85,6 +85,7 @@ TEST(Config, ReadsEveryKey) {
     expected.hook.program.command = {"/usr/bin/logger", "-t", "lb"};
     expected.hook.program.user = "root";
     expected.hook.timeout = Milliseconds(2000);
+    expected.http = config.http;  // looked at in config_http_test.cpp
     EXPECT_EQ(config, expected);
 }
 
@@ -176,7 +177,8 @@ TEST(Config, EveryKeyRefusesADate) {
             if (table.path.starts_with("service."))
                 text += (table.repeated ? "[[" : "[") + std::string(table.path) +
                         (table.repeated ? "]]\n" : "]\n");
-            if (table.path == "log" || table.path == "defaults" || table.path == "hook")
+            if (table.path == "log" || table.path == "defaults" || table.path == "hook" ||
+                table.path == "http")
                 text += "[" + std::string(table.path) + "]\n";
             if (table.path.empty()) text = "";
             const auto line = std::count(text.begin(), text.end(), '\n') + 1;
@@ -201,10 +203,9 @@ TEST(Config, MissingKeysAreReportedAtTheirTable) {
 }
 
 TEST(Config, WhatComesLaterIsNotUnknown) {
-    expect_errors(with_service("flood.mode = \"auto\"\n" + backend_text + "[lists]\n[http]\n"),
+    expect_errors(with_service("flood.mode = \"auto\"\n" + backend_text + "[lists]\n"),
                   {"a.toml:10:1: 'flood' in [[service]] is not supported by this version",
-                   "a.toml:13:2: 'lists' is not supported by this version",
-                   "a.toml:14:2: 'http' is not supported by this version"});
+                   "a.toml:13:2: 'lists' is not supported by this version"});
 }
 
 TEST(Config, RangesHold) {
