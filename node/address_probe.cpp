@@ -238,23 +238,23 @@ void DuplicateProbe::start(const Link& link, const Address& address, Done done) 
     probe->start();
 }
 
-Result<void> announce(const Link& link, const Address& address) {
+Result<void> AddressAnnouncer::announce(const Link& link, const Address& address) {
     const auto place = "announce " + address.to_string() + " on " + link.name;
     if (const auto why = unfit(link)) return failure(Error(*why).within(place));
-    const int fd = open_packet_socket();
-    if (fd < 0) return failure(Error::system("open a packet socket", errno).within(place));
+    if (!socket_) socket_.reset(open_packet_socket());
+    if (!socket_) return failure(Error::system("open a packet socket", errno).within(place));
     int code;
     if (address.is_v4()) {
-        code = send_frame(fd, link.ifindex, ETH_P_ARP,
+        code = send_frame(socket_.get(), link.ifindex, ETH_P_ARP,
                           make_arp_announcement(link.mac, address, false));
         if (code == 0) {
-            code = send_frame(fd, link.ifindex, ETH_P_ARP,
+            code = send_frame(socket_.get(), link.ifindex, ETH_P_ARP,
                               make_arp_announcement(link.mac, address, true));
         }
     } else {
-        code = send_frame(fd, link.ifindex, ETH_P_IPV6, make_nd_announcement(link.mac, address));
+        code = send_frame(socket_.get(), link.ifindex, ETH_P_IPV6,
+                          make_nd_announcement(link.mac, address));
     }
-    close(fd);
     if (code != 0) return failure(Error::system("send", code).within(place));
     return {};
 }

@@ -2,7 +2,7 @@
 // Asking the wire whether an address is taken, and telling it who has it now.
 //
 // IPv4: ARP probes (RFC 5227); IPv6: duplicate address detection (RFC 4862), both through a packet
-// socket of their own, because the address is not this host's yet. Thread: control.
+// socket of their own, because the address is not this host's yet. Thread: that of the io_context.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "base/descriptor.h"
 #include "base/result.h"
 #include "node/links.h"
 
@@ -49,9 +50,17 @@ private:
     std::vector<std::weak_ptr<Probe>> running_;
 };
 
-// Says once on the link that `address` is at the link's MAC address: gratuitous ARP as request and
-// as reply, since hosts differ in which of them they learn from, or an unsolicited neighbour
-// advertisement. Such frames get lost; the caller repeats it.
-Result<void> announce(const Link& link, const Address& address);
+// Tells links who has an address. It keeps its socket: to close a packet socket takes the kernel a
+// grace period of RCU, ten milliseconds as a rule, which no takeover has to spare. One thread.
+class AddressAnnouncer {
+public:
+    // Says once on the link that `address` is at the link's MAC address: gratuitous ARP as request
+    // and as reply, since hosts differ in which of them they learn from, or an unsolicited
+    // neighbour advertisement. Such frames get lost; the caller repeats it.
+    Result<void> announce(const Link& link, const Address& address);
+
+private:
+    Descriptor socket_;  // opened at its first use
+};
 
 }  // namespace bascule::node

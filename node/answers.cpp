@@ -15,6 +15,8 @@
 #include "node/status.h"
 #include "node/trace.h"
 #include "node/views.h"
+#include "node/vip_answers.h"
+#include "node/vip_failover.h"
 
 namespace bascule::node {
 
@@ -81,6 +83,13 @@ boost::asio::awaitable<Response> Answers::answer(control::Request request) {
             *response.mutable_peers() = make_peers(daemon_);
             co_return response;
         }
+        case Request::kShowVips: {
+            Response response;
+            *response.mutable_vips() = make_vips(daemon_);
+            co_return response;
+        }
+        case Request::kFailover:
+            co_return co_await answer_failover(daemon_, request.failover());
         case Request::kEvents:
             co_return co_await events_.answer(request.events());
         case Request::kDrain:
@@ -92,7 +101,7 @@ boost::asio::awaitable<Response> Answers::answer(control::Request request) {
         case Request::kSetWeight:
             co_return set_weight(request.set_weight());
         case Request::kDetach:
-            co_return detach();
+            co_return co_await detach();
         case Request::kTrace:
             co_return answer_trace(daemon_, request.trace());
         case Request::kCaptureStart:
@@ -243,13 +252,13 @@ boost::asio::awaitable<Response> Answers::reload() {
     co_return response;
 }
 
-Response Answers::detach() {
-    const auto code = daemon_.reloading() ? Failure::FAILURE_BUSY : Failure::FAILURE_FAILED;
+boost::asio::awaitable<Response> Answers::detach() {
+    const auto code = daemon_.busy() ? Failure::FAILURE_BUSY : Failure::FAILURE_FAILED;
     captures_.end();
-    auto detached = daemon_.detach();
+    auto detached = co_await daemon_.detach();
     if (!detached) {
         if (!daemon_.running()) end_();
-        return control::failure_response(code, detached.error().text());
+        co_return control::failure_response(code, detached.error().text());
     }
     Response response;
     auto* answer = response.mutable_detached();
@@ -258,7 +267,7 @@ Response Answers::detach() {
     for (const auto& vip : detached->vips)
         answer->add_vips(vip);
     end_();
-    return response;
+    co_return response;
 }
 
 }  // namespace bascule::node

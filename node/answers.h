@@ -37,7 +37,7 @@ private:
     control::Response change(const std::string& backend,
                              const std::function<void(OperatorWord&)>& edit);
     boost::asio::awaitable<control::Response> reload();
-    control::Response detach();
+    boost::asio::awaitable<control::Response> detach();
 
     Daemon& daemon_;
     std::function<void()> end_;

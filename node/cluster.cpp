@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/cluster.h"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/post.hpp>
@@ -10,10 +8,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
-#include <cstring>
-#include <stdexcept>
 #include <utility>
 
+#include "node/cluster_options.h"
 #include "node/session_bridge.h"
 #include "node/version.h"
 
@@ -26,54 +23,9 @@ namespace {
 
 constexpr auto look_interval = 100ms;  // at the session thread's view
 constexpr auto longest_leave = 1s;
+constexpr auto longest_hand_over = 1s;
 // Messages about the shared map that the control thread has not taken yet.
 constexpr int most_untaken = 64;
-
-sync::Incarnation random_incarnation() {
-    sync::Incarnation value = 0;
-    while (value == 0)
-        if (RAND_bytes(reinterpret_cast<unsigned char*>(&value), sizeof value) != 1)
-            throw std::runtime_error("no random bytes");
-    return value;
-}
-
-std::vector<model::ClusterNodeConfig> peers_of(const model::Config& config) {
-    std::vector<model::ClusterNodeConfig> peers;
-    for (const auto& node : config.cluster->nodes)
-        if (node.name != config.node.name) peers.push_back(node);
-    return peers;
-}
-
-// A step of a walk over the table looks at so many ways at most: about a millisecond of work when
-// they are empty, some when they are full.
-std::uint32_t walk_parts(const dataplane::SessionTable& table) {
-    constexpr std::uint64_t ways_in_a_step = 32'768;
-    constexpr std::uint64_t least = 64;
-    const std::uint64_t ways = 2 * (table.capacity_v4() + table.capacity_v6());
-    return static_cast<std::uint32_t>(std::max(least, ways / ways_in_a_step));
-}
-
-ReplicationOptions replication_options(const model::Config& config, const sync::ClusterKeys& keys,
-                                       sync::Incarnation incarnation, std::uint32_t walk_parts) {
-    ReplicationOptions options;
-    options.cluster = *config.cluster;
-    options.self = config.node.name;
-    options.incarnation = incarnation;
-    options.release = version;
-    options.walk_parts = walk_parts;
-    for (const auto& peer : peers_of(config))
-        options.peers.push_back(peer.name);
-    static_assert(sizeof options.fingerprint_key == sizeof keys.ring);
-    std::memcpy(options.fingerprint_key.data(), keys.ring.data(), keys.ring.size());
-    return options;
-}
-
-// By then every peer that lives was heard, and has shown that it is no replay.
-std::chrono::nanoseconds listening_time(const model::ClusterConfig& cluster) {
-    constexpr std::chrono::nanoseconds least = 1s;
-    const std::chrono::nanoseconds interval = cluster.heartbeat_interval;
-    return std::max(least, 2 * cluster.dead_after * interval);
-}
 
 // What the session thread has of it; used there alone. Handlers that come too late find nothing.
 struct There {
@@ -85,14 +37,12 @@ struct There {
 
 struct Cluster::Impl : std::enable_shared_from_this<Impl> {
     Impl(asio::io_context& control_thread, const model::Config& config,
-         const sync::ClusterKeys& keys, SessionWorker& session_worker,
-         dataplane::SessionTable& table, std::function<std::uint32_t()> clock,
-         SharedState& shared_state, EventLog& event_log)
+         const sync::ClusterKeys& keys, ClusterParts& parts)
         : control(control_thread),
-          worker(session_worker),
-          shared(shared_state),
-          events(event_log),
-          bridge(table, std::move(clock)),
+          worker(parts.worker),
+          shared(parts.shared),
+          events(parts.events),
+          bridge(parts.sessions, std::move(parts.clock)),
           watch(peers_of(config), config.cluster->nodes.front().addresses.size()),
           interval(config.cluster->heartbeat_interval),
           listening(listening_time(*config.cluster)) {
@@ -101,6 +51,11 @@ struct Cluster::Impl : std::enable_shared_from_this<Impl> {
         view.alone = true;
         view.facts.release = version;
         note_keys(keys);
+    }
+
+    // What throws half-way through begin() leaves no thread that speaks to one that is gone.
+    ~Impl() {
+        if (vips) vips->set_port(nullptr);
     }
 
     asio::io_context& control;
@@ -113,20 +68,23 @@ struct Cluster::Impl : std::enable_shared_from_this<Impl> {
     std::chrono::nanoseconds listening;
     ClusterView view;
     std::shared_ptr<There> there = std::make_shared<There>();
+    std::unique_ptr<ClusterVips> vips;
     std::unique_ptr<sync::HeartbeatPort> heartbeats;
     asio::steady_timer timer{control};
     bool looking = false;  // the session thread has been asked and has not answered
     bool leaving = false;
+    bool handing_over = false;
     bool ended = false;
     SessionIds ids;
     std::vector<std::vector<bool>> paths_alive;  // as the streams were told
 
     // ---- beginning and end ----
 
-    void begin(const model::Config& config, const sync::ClusterKeys& keys, std::uint32_t parts) {
+    void begin(const model::Config& config, const sync::ClusterKeys& keys, ClusterParts& parts) {
         const auto incarnation = random_incarnation();
+        open_vips(config, parts);
         open_heartbeats(config, keys, incarnation);
-        open_replication(replication_options(config, keys, incarnation, parts), keys);
+        open_replication(replication_options(config, keys, incarnation, parts.sessions), keys);
         shared.set_sender(
             [box = there, io = &worker.io()](std::size_t peer, sync::StreamMessage message) {
                 asio::post(*io, [box, peer, message = std::move(message)] {
@@ -134,6 +92,15 @@ struct Cluster::Impl : std::enable_shared_from_this<Impl> {
                 });
             });
         look_later();
+    }
+
+    void open_vips(const model::Config& config, ClusterParts& parts) {
+        ClusterVips::Callbacks callbacks;
+        callbacks.on_here = std::move(parts.on_here);
+        callbacks.on_told = [this](std::vector<PeerWatch::Told> told) { add(std::move(told)); };
+        callbacks.on_witness = [this] { say_facts(); };
+        vips = std::make_unique<ClusterVips>(control, config, parts.guard, parts.epochs, listening,
+                                             parts.kept, std::move(callbacks));
     }
 
     void open_heartbeats(const model::Config& config, const sync::ClusterKeys& keys,
@@ -146,14 +113,18 @@ struct Cluster::Impl : std::enable_shared_from_this<Impl> {
                 if (box->replication) box->replication->probe(peer);
             });
         };
+        vips->set_callbacks(callbacks);
         heartbeats = std::make_unique<sync::HeartbeatPort>(
             control,
-            sync::HeartbeatPortOptions{*config.cluster, config.node.name, incarnation, version},
+            sync::HeartbeatPortOptions{*config.cluster, config.node.name, incarnation, version,
+                                       vips->options(config)},
             keys, std::move(callbacks));
+        vips->set_port(heartbeats.get());
     }
 
     void open_replication(ReplicationOptions options, const sync::ClusterKeys& keys) {
         Replication::Callbacks callbacks;
+        callbacks.may_answer = [port = heartbeats.get()] { return port->speaks(); };
         callbacks.on_answer = [port = heartbeats.get()](std::size_t peer) {
             port->stream_answered(peer);
         };
@@ -189,7 +160,9 @@ struct Cluster::Impl : std::enable_shared_from_this<Impl> {
             worker.set_listener(nullptr);
             there->replication.reset();
         });
+        if (vips) vips->set_port(nullptr);
         heartbeats.reset();
+        vips.reset();  // what the heartbeats have said last is carried out first
     }
 
     // Runs it on the session thread, when that comes to it.
@@ -232,6 +205,7 @@ struct Cluster::Impl : std::enable_shared_from_this<Impl> {
             });
         }
         tell_paths(report);
+        vips->on_heartbeats(report);
         say_facts();
         add(watch.on_heartbeats(report, view.facts, std::chrono::steady_clock::now()));
         view.notes = watch.peers();
@@ -262,14 +236,36 @@ struct Cluster::Impl : std::enable_shared_from_this<Impl> {
         view.synced = is_in_step(view.heartbeats, view.replication, listened);
         next.synced = view.synced;
         next.leaving = leaving;
+        next.witness = vips->view().witness;
         next.shared_digest = shared.map().digest();
         next.release = version;
         view.facts = next;
-        if (next == said) return;
+        if (!heartbeats) return;
+        if (next != said) heartbeats->set_facts(next);
         said = next;
-        heartbeats->set_facts(next);
+        say_fitness();
     }
     sync::NodeFacts said;
+
+    void say_fitness() {
+        if (!own_fitness) return;
+        sync::OwnFitness next = *own_fitness;
+        next.synced = view.facts.synced;
+        next.witness = !vips->view().cut_off;
+        next.leaving = handing_over;
+        if (std::exchange(fitness_said, true) && next == view.fitness) return;
+        view.fitness = next;
+        heartbeats->set_fitness(next);
+    }
+    std::optional<sync::OwnFitness> own_fitness;  // what the daemon knows of it
+    bool fitness_said = false;
+
+    // Nothing is held here any more that anybody could take.
+    bool has_handed_over() const {
+        const auto& heard = view.heartbeats.vips;
+        return std::none_of(heard.begin(), heard.end(),
+                            [](const auto& vip) { return has_it(vip.role) && !vip.next.empty(); });
+    }
 
     // ---- what the session thread sees ----
 
@@ -305,22 +301,36 @@ struct Cluster::Impl : std::enable_shared_from_this<Impl> {
 };
 
 Cluster::Cluster(asio::io_context& control, const model::Config& config,
-                 const model::Tables& tables, const sync::ClusterKeys& keys, SessionWorker& worker,
-                 dataplane::SessionTable& sessions, std::function<std::uint32_t()> clock,
-                 SharedState& shared, EventLog& events)
-    : impl_(std::make_shared<Impl>(control, config, keys, worker, sessions, std::move(clock),
-                                   shared, events)) {
+                 const model::Tables& tables, const sync::ClusterKeys& keys, ClusterParts parts)
+    : impl_(std::make_shared<Impl>(control, config, keys, parts)) {
     set_tables(tables);
-    impl_->begin(config, keys, walk_parts(sessions));
+    impl_->begin(config, keys, parts);
 }
 
 Cluster::~Cluster() {
     impl_->end();
 }
 
-void Cluster::set_facts(const sync::NodeFacts& facts) {
+void Cluster::set_facts(const sync::NodeFacts& facts, const sync::OwnFitness& fitness) {
     impl_->view.facts = facts;
+    impl_->own_fitness = fitness;
     impl_->say_facts();
+}
+
+bool Cluster::move_vip(const Address& vip) {
+    return impl_->heartbeats->move_vip(sync::vip_id(vip));
+}
+
+void Cluster::release_others(const model::Config& next) {
+    impl_->vips->release_others(next);
+}
+
+void Cluster::set_vips(const model::Config& config) {
+    impl_->vips->set_config(config);
+}
+
+void Cluster::look_at(const std::string& interface) {
+    impl_->vips->look_at(interface);
 }
 
 void Cluster::set_keys(const sync::ClusterKeys& keys) {
@@ -339,27 +349,40 @@ void Cluster::set_tables(const model::Tables& tables) {
     impl_->post_there([](Replication& replication) { replication.targets_changed(); });
 }
 
-asio::awaitable<void> Cluster::leave() {
+asio::awaitable<void> Cluster::leave(bool hand_over) {
     const auto self = impl_;
+    asio::steady_timer timer(self->control);
+    const auto until = [&timer](auto done, auto time) -> asio::awaitable<void> {
+        const auto end = std::chrono::steady_clock::now() + time;
+        while (!done() && std::chrono::steady_clock::now() < end) {
+            timer.expires_after(5ms);
+            boost::system::error_code ignored;
+            co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        }
+    };
+    if (hand_over) {
+        self->handing_over = true;
+        self->say_facts();
+        co_await until([&] { return self->has_handed_over(); }, longest_hand_over);
+    }
     self->leaving = true;
     self->say_facts();
     // The streams close behind what they have; some heartbeats say meanwhile that it is meant.
     const auto closed = std::make_shared<std::atomic<bool>>(false);
     self->post_there(
         [closed](Replication& replication) { replication.close([closed] { *closed = true; }); });
-    const auto began = std::chrono::steady_clock::now();
-    const auto said = began + std::min<std::chrono::nanoseconds>(3 * self->interval, longest_leave);
-    asio::steady_timer timer(self->control);
-    while (std::chrono::steady_clock::now() < said ||
-           (!*closed && std::chrono::steady_clock::now() < began + longest_leave)) {
-        timer.expires_after(10ms);
-        boost::system::error_code ignored;
-        co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    }
+    const auto said = std::chrono::steady_clock::now() +
+                      std::min<std::chrono::nanoseconds>(3 * self->interval, longest_leave);
+    co_await until([&] { return *closed && std::chrono::steady_clock::now() >= said; },
+                   longest_leave);
 }
 
 const ClusterView& Cluster::view() const {
     return impl_->view;
+}
+
+const ClusterVipsView& Cluster::vips() const {
+    return impl_->vips->view();
 }
 
 }  // namespace bascule::node

@@ -30,7 +30,7 @@ std::uint64_t hash_of(std::string_view text) {
 // ---- the configuration -------------------------------------------------------------------------
 
 bool is_of_all_nodes(std::string_view table, std::string_view key) {
-    if (table.empty()) return key != "node" && key != "log" && key != "hook";
+    if (table.empty()) return key != "node" && key != "log" && key != "hook" && key != "http";
     if (table == "vip") return key != "interface";
     if (table == "cluster") return key != "key_file";
     return true;

@@ -43,4 +43,16 @@ Result<std::optional<sync::ClusterKeys>> keys_for(const model::Config& config,
                     config.cluster->key_file)));
 }
 
+std::string in_words(const model::Config& config, const sync::ClusterKeys& keys) {
+    std::string nodes;
+    for (const auto& node : config.cluster->nodes)
+        nodes += (nodes.empty() ? "" : ", ") + node.name;
+    const std::size_t paths = config.cluster->nodes.front().addresses.size();
+    const std::string others =
+        keys.keys.size() == 1 ? "" : fmt::format(", one of {} accepted", keys.keys.size());
+    return fmt::format("cluster {}: this is {} of {}; {} path{}; key {}{}", config.cluster->name,
+                       config.node.name, nodes, paths, paths == 1 ? "" : "s",
+                       sync::fingerprint(keys.keys.front()), others);
+}
+
 }  // namespace bascule::node

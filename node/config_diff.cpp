@@ -150,16 +150,35 @@ void describe_hook(const model::HookConfig& from, const model::HookConfig& to,
         lines.emplace_back("hook changed");
 }
 
+void describe_http(const model::Config& from, const model::Config& to,
+                   std::vector<std::string>& lines) {
+    const auto at = [](const model::Config& config) {
+        return config.http ? config.http->listen.to_string() : std::string("nowhere");
+    };
+    if (from.http != to.http) lines.push_back(fmt::format("http: {} -> {}", at(from), at(to)));
+}
+
+// The same address on the same interface; its priorities may be others.
+const model::VipConfig* same_vip(const model::Config& config, const model::VipConfig& vip) {
+    for (const auto& other : config.vips)
+        if (other.address == vip.address && other.interface == vip.interface) return &other;
+    return nullptr;
+}
+
 void describe_vips(const model::Config& from, const model::Config& to,
                    std::vector<std::string>& lines) {
     for (const auto& vip : from.vips)
-        if (!has(to.vips, vip))
+        if (same_vip(to, vip) == nullptr)
             lines.push_back(
                 fmt::format("VIP {} on {} removed", vip.address.to_string(), vip.interface));
-    for (const auto& vip : to.vips)
-        if (!has(from.vips, vip))
+    for (const auto& vip : to.vips) {
+        const auto* old = same_vip(from, vip);
+        if (old == nullptr)
             lines.push_back(
                 fmt::format("VIP {} on {} added", vip.address.to_string(), vip.interface));
+        else if (old->priority != vip.priority)
+            lines.push_back(fmt::format("priorities of VIP {} changed", vip.address.to_string()));
+    }
 }
 
 std::string addresses_of(const model::ClusterNodeConfig& node) {
@@ -212,6 +231,7 @@ std::vector<std::string> describe_changes(const model::Config& from, const model
     describe_services(from, to, lines);
     describe_cluster(from, to, lines);
     describe_hook(from.hook, to.hook, lines);
+    describe_http(from, to, lines);
     if (from.log != to.log) lines.emplace_back("log level changed");
     if (from.node.name != to.node.name) lines.emplace_back("name of the node changed");
     if (lines.size() > most_lines) {

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "node/files.h"
+#include "node/http_desk.h"
 #include "node/probe_path.h"
 
 namespace bascule::node {
@@ -66,7 +67,9 @@ Daemon::Daemon(asio::io_context& io, Options options)
                        if (running()) settle();
                    }),
       upkeep_soon_(io, [this] { upkeep(); }),
-      every_second_(io, [this] { every_second(); }) {
+      every_second_(io, [this] { every_second(); }),
+      watch_programs_(io, [this] { watch_programs(); }),
+      http_(std::make_unique<HttpDesk>(io, *this)) {
     events_.set_listener([this](const Event& event) { hook_.on(event); });
 }
 
@@ -86,15 +89,18 @@ asio::awaitable<Result<void>> Daemon::start(LoadedConfig loaded) {
     hook_.set_config(config.hook, config.node.name);
     auto taken_up = co_await take_up(config);
     if (taken_up) co_return taken_up;
-    if (dataplane_ && !dataplane_->adopted()) undo_start(config);
+    if (dataplane_ && !dataplane_->adopted()) undo_start();
     co_return taken_up;
 }
 
 asio::awaitable<Result<void>> Daemon::take_up(const model::Config& config) {
     if (auto opened = open_parts(config); !opened) co_return opened;
     vip_duty_->begin(config);
+    if (config.cluster) vip_duty_->rest();
     if (auto free = co_await vips_->check_free(vip_duty_->to_hold(config)); !free) co_return free;
     if (auto opened = open_dataplane(config); !opened) co_return opened;
+    if (!config.cluster)
+        if (auto free = dataplane_->vip_guard().keep({}); !free) co_return free;
     neighbours_->set_targets(State::backend_addresses(config));
     co_await await_neighbours(config);
 
@@ -116,7 +122,10 @@ asio::awaitable<Result<void>> Daemon::take_up(const model::Config& config) {
     if (auto off = detach_others(config); !off) co_return off;
     worker_ = std::make_unique<SessionWorker>(
         io_, *dataplane_, [this](const SessionReport& report) { on_sessions(report); });
-    if (auto opened = open_cluster(config); !opened) co_return opened;
+    if (auto opened = open_cluster(config, {}); !opened) co_return opened;
+    every_second();
+    watch_programs();
+    http_->keep(config);
     // Only now does Linux answer for the VIPs.
     if (auto written = settle(); !written) co_return failure(std::move(written.error()));
     events_.add(Event::Kind::started, "",
@@ -170,11 +179,16 @@ Result<void> Daemon::open_dataplane(const model::Config& config) {
 Result<void> Daemon::check_interfaces(const model::Config& config) {
     auto requests = NetlinkRequests::open();
     if (!requests) return failure(std::move(requests.error()));
-    for (const auto& name : interfaces_of(config)) {
+    const auto check = [&](const std::string& name, const std::string& of) -> Result<void> {
         auto link = find_link(*requests, name);
-        if (!link) return failure(std::move(link.error()));
-        if (!link->ethernet) return failure("interface " + name + ": is not an Ethernet interface");
-    }
+        if (!link) return failure(std::move(link.error()).within(of));
+        if (link->ethernet) return {};
+        return failure(Error("interface " + name + ": is not an Ethernet interface").within(of));
+    };
+    for (const auto& name : config.node.interfaces)
+        if (auto well = check(name, "[node] interfaces"); !well) return well;
+    for (const auto& vip : config.vips)
+        if (auto well = check(vip.interface, "VIP " + vip.address.to_string()); !well) return well;
     return {};
 }
 

@@ -35,6 +35,8 @@
 
 namespace bascule::node {
 
+class HttpDesk;
+
 struct Options {
     std::string config = "/etc/bascule/bascule.toml";
     std::string runtime_dir = "/run/bascule";
@@ -75,12 +77,15 @@ public:
     // What the operator says of a backend. Kept on disk before it counts.
     Result<void> say(const BackendName& backend, const OperatorWord& word);
 
-    // Tells the cluster that it goes, for it is about to; at most a second. Nothing without one.
-    boost::asio::awaitable<void> leave();
+    // Hands its VIPs over and tells the cluster that it goes, for it is about to; at most a second
+    // each. Nothing without one.
+    boost::asio::awaitable<void> leave() { return leave(true); }
+    // The operator's word, in a cluster: gives the VIP away, or takes it. False: not now.
+    bool move_vip(const Address& vip) { return cluster_ && cluster_->move_vip(vip); }
 
-    // VIPs, programs, pins: all away. The daemon is of no use afterwards. While a reload runs, or
-    // when a VIP cannot be taken away, it fails and the daemon runs on.
-    Result<Detached> detach();
+    // VIPs, the part in the cluster, programs, pins: all away. The daemon is of no use afterwards.
+    // While it is busy(), or when a VIP cannot be taken away, it fails and the daemon runs on.
+    boost::asio::awaitable<Result<Detached>> detach();
     // The same of a daemon that is not running.
     static Result<Detached> detach_dead(const std::string& bpffs);
 
@@ -102,12 +107,14 @@ public:
     const std::string& cluster_problem() const { return cluster_problem_; }
     std::uint64_t ring_hash() const { return ring_hash_; }
     const Hook& hook() const { return hook_; }
+    const HttpDesk& http() const { return *http_; }
     const SessionReport& sessions() const { return session_report_; }
     const LoadedConfig& loaded() const { return loaded_; }
     const std::optional<ReloadReport>& last_reload() const { return last_reload_; }
     std::chrono::seconds uptime() const;
     bool running() const { return dataplane_ != nullptr && worker_ != nullptr; }
-    bool reloading() const { return reloading_; }
+    // With a change that has to end before another may begin: a reload, a detach.
+    bool busy() const { return reloading_ || detaching_; }
     // Why the tables are not what they should be, and tried again; empty: they are.
     const std::string& tables_problem() const { return tables_problem_; }
     // Interfaces of the configuration that carry no program, and why.
@@ -124,7 +131,9 @@ private:
     Result<void> attach(const std::string& interface, model::XdpMode mode);
     Result<void> detach_others(const model::Config& config);
     Result<void> drop_stale_vips(const model::Config& config);
-    void undo_start(const model::Config& config);
+    void undo_start();
+    // At the end: whatever VIP this host still has.
+    Result<void> release_all();
 
     // its checks (checking.cpp)
     void begin_checks(const model::Config& config);
@@ -133,14 +142,22 @@ private:
 
     // its cluster (clustering.cpp)
     Result<void> read_secrets(const model::Config& config);
-    Result<void> open_cluster(const model::Config& config);
-    // After a reload. What changed, in words.
-    std::vector<std::string> follow_cluster(const model::Config& before, const model::Config& next,
-                                            std::optional<sync::ClusterKeys> keys);
+    // `kept`: VIPs that this node has had by itself until now.
+    Result<void> open_cluster(const model::Config& config, std::vector<Address> kept);
+    // As a node by itself, after a cluster. What of it cannot be had, in words.
+    std::vector<std::string> take_up_vips(const model::Config& config);
+    Result<void> may_be_alone(const model::Config& next) const;
+    void follow_vips(const model::Config& before, const model::Config& next);
+    boost::asio::awaitable<void> leave(bool hand_over);
+    // After a reload. What changed, in words. Takes a second at most, to tell peers of an end.
+    boost::asio::awaitable<std::vector<std::string>> follow_cluster(
+        const model::Config& before, const model::Config& next,
+        std::optional<sync::ClusterKeys> keys);
     void follow_shared(const model::Config& config);
     void on_shared(const std::vector<std::string>& keys);
     void say_facts();
     void every_second();
+    void watch_programs();
 
     // what it does by itself (upkeep.cpp)
     //
@@ -157,6 +174,8 @@ private:
     void on_sessions(const SessionReport& report);
     void restore_interface(const std::string& name);
     void restore_program(const std::string& name);
+    // Where it was taken away by others.
+    void restore_programs();
 
     void set_log_level(model::LogLevel level);
 
@@ -190,7 +209,8 @@ private:
     std::optional<sync::ClusterKeys> keys_;    // with a cluster
     std::array<std::uint64_t, 2> ring_key_{};  // that the data plane runs by
     std::uint64_t ring_hash_ = 0;              // of what stands in the tables
-    std::unique_ptr<Cluster> cluster_;         // goes before the worker
+    std::unique_ptr<EpochFile> epochs_;        // with a cluster
+    std::unique_ptr<Cluster> cluster_;         // goes before the worker and the epochs
     SessionReport session_report_;
     std::optional<ReloadReport> last_reload_;
     std::map<std::string, std::string> attach_problems_;
@@ -200,8 +220,11 @@ private:
     Soon settle_soon_;
     Soon upkeep_soon_;
     Soon every_second_;
+    Soon watch_programs_;
     bool reloading_ = false;
     bool reload_again_ = false;
+    bool detaching_ = false;
+    std::unique_ptr<HttpDesk> http_;  // goes first: it shows the rest
 };
 
 }  // namespace bascule::node

@@ -22,8 +22,11 @@ spdlog::level::level_enum level_of(Kind kind) {
         case Kind::peer_unsynced:
         case Kind::peer_refused:
         case Kind::path_down:
+        case Kind::vip_conflict:
+        case Kind::witness_lost:
             return spdlog::level::warn;
         case Kind::reload_refused:
+        case Kind::vip_failed:
             return spdlog::level::err;
         default:
             return spdlog::level::info;
@@ -48,6 +51,18 @@ const char* name_of(Kind kind) {
             return "vip_given_up";
         case Kind::vip_taken_back:
             return "vip_taken_back";
+        case Kind::vip_taken:
+            return "vip_taken";
+        case Kind::vip_released:
+            return "vip_released";
+        case Kind::vip_failed:
+            return "vip_failed";
+        case Kind::vip_conflict:
+            return "vip_conflict";
+        case Kind::witness_lost:
+            return "witness_lost";
+        case Kind::witness_back:
+            return "witness_back";
         case Kind::operator_word:
             return "operator_word";
         case Kind::reload:
@@ -93,6 +108,18 @@ std::string in_words(const Event& event) {
             return say("VIP {} is given up: {}");
         case Kind::vip_taken_back:
             return say("VIP {} is taken: {}");
+        case Kind::vip_taken:
+            return say("VIP {} is held here: {}");
+        case Kind::vip_released:
+            return say("VIP {} is not held here any more: {}");
+        case Kind::vip_failed:
+            return say("VIP {} cannot be held: {}");
+        case Kind::vip_conflict:
+            return say("VIP {} is claimed by another: {}");
+        case Kind::witness_lost:
+            return say("no witness answers: {}{}");
+        case Kind::witness_back:
+            return say("a witness answers: {}{}");
         case Kind::operator_word:
             return say("backend {}, by the operator: {}");
         case Kind::reload:

@@ -22,7 +22,13 @@ struct Event {
         service_down,    // cannot: no backend, or below its quorum
         vip_given_up,    // a service of it is below its quorum
         vip_taken_back,  // or taken at last
-        operator_word,   // drain, disable, enable, weight
+        vip_taken,       // by this node, of the cluster: from whom and why
+        vip_released,    // to whom and why
+        vip_failed,      // could not be taken: why
+        vip_conflict,    // another host claims it, or two nodes hold it
+        witness_lost,    // none answers
+        witness_back,
+        operator_word,  // drain, disable, enable, weight
         reload,
         reload_refused,
         peer_alive,     // text: "it is heard again", "it was restarted"

@@ -9,23 +9,11 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/descriptor.h"
+
 namespace bascule::node {
 
 namespace {
-
-class Descriptor {
-public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int get() const { return fd_; }
-
-private:
-    int fd_;
-};
 
 bool write_all(int fd, std::string_view text) {
     while (!text.empty()) {

@@ -30,8 +30,7 @@ public:
         const ServiceView whole = state_.view(service);
         facts.able = whole.able;
         facts.below_quorum = whole.below_quorum;
-        const bool ours = State::other_holder(state_.config()) == nullptr;
-        if (ours && !state_.wants_vip(service.vip)) facts.given_up_vip = service.vip.to_string();
+        if (!state_.wants_vip(service.vip)) facts.given_up_vip = service.vip.to_string();
         for (const auto& backend : service.backends)
             this->backend(facts, state_.view(service, backend));
         facts.on_backups = serving(state_, service).on_backups;

@@ -38,6 +38,10 @@ bool is_told(Event::Kind kind) {
         case Event::Kind::service_down:
         case Event::Kind::vip_given_up:
         case Event::Kind::vip_taken_back:
+        case Event::Kind::vip_taken:
+        case Event::Kind::vip_released:
+        case Event::Kind::vip_failed:
+        case Event::Kind::vip_conflict:
             return true;
         default:
             return false;

@@ -17,10 +17,13 @@
 #include "base/log.h"
 #include "control/server.h"
 #include "control/socket_file.h"
+#include "model/config_notices.h"
 #include "node/answers.h"
+#include "node/cluster_keys.h"
 #include "node/daemon.h"
 #include "node/files.h"
 #include "node/version.h"
+#include "node/vip_notices.h"
 
 namespace asio = boost::asio;
 using namespace bascule;
@@ -43,6 +46,21 @@ int fail_plainly(const Error& error) {
     return 1;
 }
 
+// load_config() has looked after all of it: it is told so that two nodes' words can be compared.
+int check_cluster(const model::Config& config) {
+    const auto keys = read_keys(config);
+    if (!keys) return fail_plainly(keys.error());  // it went meanwhile
+    fmt::print("{}\n", in_words(config, **keys));
+    return 0;
+}
+
+void print_notices(const model::Config& config) {
+    for (const auto& line : model::notices(config))
+        fmt::print("{}\n", line);
+    for (const auto& line : vip_notices(config))
+        fmt::print("{}\n", line);
+}
+
 int check(const std::string& file) {
     const LoadedConfig loaded = load_config(file);
     if (!loaded.parsed.config) return report_errors(loaded);
@@ -56,6 +74,8 @@ int check(const std::string& file) {
                counted(loaded.parsed.config->vips.size(), "VIP"),
                counted(loaded.parsed.config->services.size(), "service"),
                counted(backends, "backend"));
+    print_notices(*loaded.parsed.config);
+    if (loaded.parsed.config->cluster) return check_cluster(*loaded.parsed.config);
     return 0;
 }
 
@@ -133,7 +153,8 @@ private:
             if (signal == SIGHUP) {
                 hang_up();
             } else {
-                spdlog::info("stopping: tables, programs and VIPs stay as they are");
+                spdlog::info("stopping: tables and programs stay as they are{}",
+                             daemon_.cluster() == nullptr ? ", VIPs too" : "");
                 stop();
                 return;
             }

@@ -13,6 +13,7 @@
 #include "node/cluster_keys.h"
 #include "node/config_diff.h"
 #include "node/daemon.h"
+#include "node/http_desk.h"
 
 namespace bascule::node {
 
@@ -65,12 +66,13 @@ Result<void> check_fixed(const model::NodeConfig& runs, const model::NodeConfig&
 }  // namespace
 
 asio::awaitable<ReloadReport> Daemon::reload() {
-    if (reloading_) {
-        ReloadReport busy;
-        busy.outcome = Outcome::busy;
-        busy.message = "another reload is under way: ask again when it is done";
-        busy.unix_seconds = now_unix();
-        co_return busy;
+    if (busy()) {
+        ReloadReport refused;
+        refused.outcome = Outcome::busy;
+        refused.message = detaching_ ? "a detach is under way"
+                                     : "another reload is under way: ask again when it is done";
+        refused.unix_seconds = now_unix();
+        co_return refused;
     }
     reloading_ = true;
     ReloadReport report;
@@ -137,12 +139,13 @@ asio::awaitable<ReloadReport> Daemon::reload_now() {
     auto written = switch_to(state_->config(), next);
     if (!written) {
         if (led > 0) switch_to(state_->config(), before);
+        http_->keep(before);
         report.outcome = Outcome::failed;
         report.message = written.error().text();
         co_return report;
     }
     report.changes = describe_changes(before, next);
-    for (auto& line : follow_cluster(before, next, std::move(*keys)))
+    for (auto& line : co_await follow_cluster(before, next, std::move(*keys)))
         report.changes.push_back(std::move(line));
     report.writes = led + *written;
     loaded_ = std::move(loaded);
@@ -154,10 +157,13 @@ asio::awaitable<ReloadReport> Daemon::reload_now() {
 asio::awaitable<Result<void>> Daemon::clear_the_way(const model::Config& before,
                                                     const model::Config& next) {
     if (auto exist = check_interfaces(next); !exist) co_return exist;
+    if (auto alone = may_be_alone(next); !alone) co_return alone;
     if (auto free = co_await vips_->check_free(vip_duty_->to_hold(next)); !free) co_return free;
     neighbours_->set_targets(backends_of_both(before, next));
     co_await await_neighbours(next);
-    co_return Result<void>{};
+    // Last, for it is changed already; an address that could not be had before is no reason.
+    if (before.http == next.http) co_return Result<void>{};
+    co_return http_->follow(next);
 }
 
 // Where the straight way would stop a service, goes as far as to the bridge and waits there for the
@@ -205,9 +211,11 @@ Result<std::size_t> Daemon::try_switch(const model::Config& from, const model::C
     // An address goes before its tables, and comes after them.
     if (auto released = vip_duty_->release_others(to); !released)
         return failure(std::move(released.error()));
+    if (cluster_) cluster_->release_others(to);
     auto written = converge(to);
     if (!written) return written;
     if (auto held = vip_duty_->hold(to); !held) return failure(std::move(held.error()));
+    follow_vips(from, to);
     if (auto off = detach_others(to); !off) return failure(std::move(off.error()));
     return written;
 }
@@ -222,6 +230,7 @@ void Daemon::go_back(const model::Config& from, const model::Config& to) {
     tell(vip_duty_->release_others(to));
     tell(converge(to));
     vip_duty_->keep(to);
+    follow_vips(from, to);
     tell(detach_others(to));
 }
 

@@ -50,6 +50,7 @@ public:
     // All are called on the session thread.
     struct Callbacks {
         std::function<void(std::size_t peer)> on_answer;  // of a probe
+        std::function<bool()> may_answer;                 // one of a peer's
         std::function<void(std::size_t peer)> on_connected;
         // About the shared map. False: there is no room for it.
         std::function<bool(std::size_t peer, const sync::StreamMessage& message)> on_shared;
@@ -87,6 +88,7 @@ public:
     Result<void> on_message(std::size_t peer, const sync::StreamMessage& message) override;
     sync::Frame next_frame(std::size_t peer) override;
     void on_answer(std::size_t peer) override;
+    bool may_answer() const override { return callbacks_.may_answer(); }
 
 private:
     struct Waiting {

@@ -155,6 +155,11 @@ void SharedState::set_listener(std::function<void(const std::vector<std::string>
     listener_ = std::move(listener);
 }
 
+void SharedState::set_self(const std::string& name) {
+    self_ = name;
+    map_.set_self(name);
+}
+
 void SharedState::set_cluster(const std::string& name, std::size_t nodes) {
     nodes_ = nodes;
     if (name.empty() || name == cluster_) return;

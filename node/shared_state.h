@@ -45,6 +45,8 @@ public:
     // Told after peers changed something: the keys.
     void set_listener(std::function<void(const std::vector<std::string>& keys)> listener);
 
+    // This node's name. At start, and when the configuration changes it.
+    void set_self(const std::string& name);
     // Which cluster this node is in, and how many nodes its configuration has; "" and 1: none. At
     // start, and when the configuration changes.
     void set_cluster(const std::string& name, std::size_t nodes);

@@ -212,22 +212,13 @@ ServiceView State::view(const model::NodeConfig& node, const model::ServiceConfi
     return view;
 }
 
-const model::ClusterNodeConfig* State::other_holder(const model::Config& config) {
-    if (!config.cluster) return nullptr;
-    const auto& nodes = config.cluster->nodes;
-    const auto holder =
-        std::min_element(nodes.begin(), nodes.end(), [](const auto& one, const auto& other) {
-            return one.priority != other.priority ? one.priority > other.priority
-                                                  : one.name < other.name;
-        });
-    if (holder == nodes.end() || holder->name == config.node.name) return nullptr;
-    return &*holder;
+bool State::is_held(const Address& vip) const {
+    const auto held = held_.find(vip);
+    return held != held_.end() && held->second;
 }
 
 bool State::wants_vip(const Address& vip, const model::Config& config) const {
-    if (other_holder(config) != nullptr) return false;
-    const auto held = held_.find(vip);
-    const bool is_here = held != held_.end() && held->second;
+    const bool is_here = is_held(vip);
     return std::none_of(config.services.begin(), config.services.end(), [&](const auto& service) {
         if (!service.give_up_vip || service.vip != vip) return false;
         const ServiceView seen = view(config.node, service);
@@ -238,10 +229,8 @@ bool State::wants_vip(const Address& vip, const model::Config& config) const {
 
 model::Desired State::desired(const model::Config& config) const {
     model::Desired desired;
-    for (const auto& vip : config.vips) {
-        const auto held = held_.find(vip.address);
-        desired.vips.push_back({vip.address, held != held_.end() && held->second});
-    }
+    for (const auto& vip : config.vips)
+        desired.vips.push_back({vip.address, is_held(vip.address)});
     for (const auto& service : config.services) {
         model::DesiredService wanted;
         wanted.key = key_of(service);

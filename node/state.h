@@ -101,12 +101,10 @@ public:
         return health_of(service, backend).health;
     }
 
-    // In a cluster, who should have all VIPs, if that is another node: the one of the highest
-    // priority, of equals the first by name. nullptr: this one should.
-    static const model::ClusterNodeConfig* other_holder(const model::Config& config);
-    // Whether this node should have a VIP, now or with another configuration: not when another node
-    // should, nor when a service of it that gives its VIP up is below its quorum. Where the quorum
-    // hangs on backends that no check has judged, it stays where it is.
+    bool is_held(const Address& vip) const;
+    // Whether this node may have a VIP as far as services go, now or with another configuration:
+    // not when a service of it that gives its VIP up is below its quorum. Where the quorum hangs on
+    // backends that no check has judged, it stays where it is.
     bool wants_vip(const Address& vip) const { return wants_vip(vip, config_); }
     bool wants_vip(const Address& vip, const model::Config& config) const;
 

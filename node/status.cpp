@@ -9,8 +9,10 @@
 #include "node/facts.h"
 #include "node/health_facts.h"
 #include "node/health_findings.h"
+#include "node/http_desk.h"
 #include "node/peer_answers.h"
 #include "node/version.h"
+#include "node/vip_answers.h"
 
 namespace bascule::node {
 
@@ -81,12 +83,14 @@ void fill_interfaces(Status& status, const Daemon& daemon) {
         fill_link(*message, daemon, status);
         const auto attachment =
             std::find_if(attachments.begin(), attachments.end(),
-                         [&](const auto& each) { return each.interface == name; });
+                         [&](const auto& each) { return each.interface == name && each.alive; });
         message->set_attached(attachment != attachments.end());
         if (attachment == attachments.end()) {
             const auto problem = daemon.attach_problems().find(name);
             if (problem != daemon.attach_problems().end()) message->set_warning(problem->second);
-            add_degradation(status, name + ": carries no program: " + message->warning());
+            add_degradation(status, name + ": carries no program" +
+                                        (message->warning().empty() ? "" : ": ") +
+                                        message->warning());
             continue;
         }
         const bool native = attachment->mode == model::XdpMode::native;
@@ -100,26 +104,14 @@ void fill_interfaces(Status& status, const Daemon& daemon) {
     }
 }
 
-void fill_vips(Status& status, const Daemon& daemon) {
-    const auto& known = daemon.vips().status();
-    const auto* other = State::other_holder(daemon.state().config());
-    for (const auto& vip : daemon.state().config().vips) {
-        auto* message = status.add_vips();
-        message->set_address(vip.address.to_string());
-        message->set_interface(vip.interface);
-        const auto found = known.find(vip.address);
-        if (other != nullptr)
-            message->set_holder(fmt::format("{} (priority {})", other->name, other->priority));
-        else if (!daemon.state().wants_vip(vip.address))
-            message->set_problem("given up: a service of it cannot serve");
-        if (found == known.end()) continue;
-        message->set_held(found->second.held);
-        if (!found->second.problem.empty()) message->set_problem(found->second.problem);
+// Of a node by itself; a cluster has its own findings.
+void find_vips(Status& status, const Daemon& daemon) {
+    if (daemon.state().config().cluster) return;
+    for (const auto& [vip, known] : daemon.vips().status())
         // One that is given up is told with its service.
-        if (!found->second.held && daemon.state().wants_vip(vip.address))
-            add_degradation(status, fmt::format("VIP {} is not held: {}", message->address(),
-                                                found->second.problem));
-    }
+        if (!known.held && daemon.state().wants_vip(vip))
+            add_degradation(status,
+                            fmt::format("VIP {} is not held: {}", vip.to_string(), known.problem));
 }
 
 void add(Status& status, std::vector<Finding> found) {
@@ -150,6 +142,13 @@ void fill_tables(Status& status, const Daemon& daemon) {
                                 daemon.tables_problem());
 }
 
+void fill_http(Status& status, const Daemon& daemon) {
+    if (daemon.http().problem().empty()) return;
+    add_degradation(status,
+                    "no metrics are served, which is tried again: " + daemon.http().problem(),
+                    "free the address, or set another `listen` in [http]");
+}
+
 void fill_sessions(Status& status, const Daemon& daemon) {
     const SessionReport& report = daemon.sessions();
     auto* counts = status.mutable_sessions();
@@ -164,6 +163,14 @@ void fill_sessions(Status& status, const Daemon& daemon) {
     counts->set_expired(report.expired);
     status.set_deltas_read(report.deltas_read);
     status.set_deltas_lost(report.deltas_lost);
+}
+
+std::uint64_t vips_restored(const Daemon& daemon) {
+    std::uint64_t restored = daemon.vips().restored();
+    if (daemon.cluster() != nullptr)
+        for (const auto& vip : daemon.cluster()->vips().holder.vips)
+            restored += vip.restored;
+    return restored;
 }
 
 void fill_counters(Status& status, const Daemon& daemon) {
@@ -181,7 +188,7 @@ void fill_counters(Status& status, const Daemon& daemon) {
     add_counter(status, "netlink_overruns", "times events of the kernel were lost and read anew",
                 neighbours.overruns + daemon.links().overruns());
     add_counter(status, "vips_restored", "times a VIP was set again after a stranger took it away",
-                daemon.vips().restored());
+                vips_restored(daemon));
     std::uint64_t checks = 0, failures = 0;
     for (const auto* record : daemon.checks().checker().all()) {
         checks += record->checks;
@@ -204,9 +211,13 @@ Status make_status(const Daemon& daemon) {
     fill_health(status, daemon);
     fill_process(status, daemon);
     fill_interfaces(status, daemon);
-    fill_vips(status, daemon);
+    fill_vips(*status.mutable_vips(), daemon);
+    find_vips(status, daemon);
+    fill_witnesses(*status.mutable_witnesses(), daemon);
     fill_tables(status, daemon);
+    fill_http(status, daemon);
     add(status, peer_findings(gather_cluster_facts(daemon)));
+    add(status, vip_findings(gather_vip_facts(daemon)));
     if (daemon.cluster() != nullptr) *status.mutable_peers() = make_peers(daemon);
     add(status, findings(gather_facts(daemon)));
     fill_sessions(status, daemon);

@@ -2,6 +2,7 @@
 // What the daemon does by itself while nobody asks: it follows neighbours and links, keeps the
 // tables what they should be, and tries again what the kernel refused.
 #include <fmt/format.h>
+#include <net/if.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -20,6 +21,8 @@ namespace {
 
 // A switch that comes back brings hundreds of neighbours within a moment: one plan for all of them.
 constexpr auto gather_time = 20ms;
+// Between two looks at the programs: one system call an interface.
+constexpr auto program_watch = 50ms;
 // Between two attempts at what the kernel refuses.
 constexpr auto retry_time = 5s;
 
@@ -124,7 +127,9 @@ void Daemon::on_neighbours(const std::vector<NeighbourState>& changes) {
 void Daemon::on_link(const LinkChange& change) {
     if (!running()) return;
     if (change.name == probe_stack_end || change.name == probe_our_end) {
-        if (!change.now && change.before && probes_by_vip(state_->config()))
+        // With one end the other goes: the word of that may come when both are there again.
+        if (!change.now && change.before && if_nametoindex(change.name.c_str()) == 0 &&
+            probes_by_vip(state_->config()))
             spdlog::warn("interface {} is gone, and not by us: making it anew", change.name);
         return open_path(state_->config());
     }
@@ -145,6 +150,7 @@ void Daemon::on_link(const LinkChange& change) {
         spdlog::warn("interface {}: link {}", change.name, change.now->carrier ? "up" : "down");
     // Others still have the old MAC address, or switches have forgotten where we are.
     if (mac_changed || (carrier_changed && change.now->carrier)) vips_->announce_on(change.name);
+    if (cluster_ && (mac_changed || carrier_changed)) cluster_->look_at(change.name);
 }
 
 // What fits no service goes up to Linux while it has the address, and is dropped while not.
@@ -172,6 +178,8 @@ void Daemon::restore_interface(const std::string& name) {
     spdlog::warn("interface {} is new: setting it up", name);
     if (has_interface(state_->config(), name)) restore_program(name);
     vips_->keep_on(name);
+    if (cluster_) cluster_->look_at(name);
+    say_facts();
 }
 
 void Daemon::restore_program(const std::string& name) {
@@ -182,6 +190,25 @@ void Daemon::restore_program(const std::string& name) {
     if (attached.error().text() != before)
         spdlog::error("{}; trying again", attached.error().text());
     upkeep_soon_.within(retry_time);
+}
+
+// Nothing tells that a link was detached by hand, and without the program Linux answers clients.
+void Daemon::watch_programs() {
+    watch_programs_.within(program_watch);
+    if (running() && !detaching_) restore_programs();
+}
+
+void Daemon::restore_programs() {
+    const auto attachments = dataplane_->attachments();
+    for (const auto& name : state_->config().node.interfaces) {
+        const bool is_there =
+            std::any_of(attachments.begin(), attachments.end(),
+                        [&](const auto& each) { return each.interface == name && each.alive; });
+        if (is_there || attach_problems_.contains(name) || !links_->get(name)) continue;
+        spdlog::warn("{}: the program was taken off, and not by us: putting it back", name);
+        restore_program(name);
+        say_facts();
+    }
 }
 
 }  // namespace bascule::node

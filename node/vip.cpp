@@ -45,18 +45,25 @@ NetlinkMessage address_message(std::uint16_t type, std::uint16_t flags, const Ad
     return message;
 }
 
-NetlinkMessage set_message(const Address& vip, std::uint32_t ifindex) {
-    auto message = address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, vip, ifindex);
+// `how`: NLM_F_EXCL or NLM_F_REPLACE.
+NetlinkMessage set_message(const Address& vip, std::uint32_t ifindex, VipLease lease,
+                           std::uint16_t how) {
+    auto message = address_message(RTM_NEWADDR, NLM_F_CREATE | how, vip, ifindex);
     message.attribute(IFA_PROTO, our_protocol);
-    if (vip.is_v4()) return message;
-    message.attribute(IFA_FLAGS, std::uint32_t{IFA_F_NODAD | IFA_F_NOPREFIXROUTE});
+    if (!vip.is_v4())
+        message.attribute(IFA_FLAGS, std::uint32_t{IFA_F_NODAD | IFA_F_NOPREFIXROUTE});
     ifa_cacheinfo lifetime{};
-    lifetime.ifa_prefered = 0;
-    lifetime.ifa_valid = 0xffffffff;
+    lifetime.ifa_valid = lease ? static_cast<std::uint32_t>(lease->count()) : 0xffffffff;
+    lifetime.ifa_prefered = vip.is_v4() ? lifetime.ifa_valid : 0;
     std::array<std::uint8_t, sizeof lifetime> bytes;
     std::memcpy(bytes.data(), &lifetime, sizeof lifetime);
     message.attribute(IFA_CACHEINFO, std::span<const std::uint8_t>(bytes));
     return message;
+}
+
+// Of addresses that are not there, or were on what is not there.
+bool is_gone(const NetlinkError& error) {
+    return error.code == EADDRNOTAVAIL || error.code == ENODEV;
 }
 
 }  // namespace
@@ -81,8 +88,9 @@ Result<std::unique_ptr<VipAddresses>> VipAddresses::open(boost::asio::io_context
     return vips;
 }
 
-Result<VipOutcome> VipAddresses::add(const Address& vip, const std::string& interface) {
-    auto outcome = set(vip, interface);
+Result<VipOutcome> VipAddresses::add(const Address& vip, const std::string& interface,
+                                     VipLease lease) {
+    auto outcome = set(vip, interface, lease);
     if (!outcome) {
         return failure(
             std::move(outcome.error()).within("set " + vip.to_string() + " on " + interface));
@@ -90,31 +98,63 @@ Result<VipOutcome> VipAddresses::add(const Address& vip, const std::string& inte
     return outcome;
 }
 
-Result<VipOutcome> VipAddresses::set(const Address& vip, const std::string& interface) {
+Result<VipOutcome> VipAddresses::set(const Address& vip, const std::string& interface,
+                                     VipLease lease) {
     const auto link = find_link(requests_, interface);
     if (!link) return failure(link.error());
+    const auto present = look_for(vip, *link, lease);
+    if (!present) return failure(present.error());
+    // What is adopted gets the lease that is wanted now; what is found is nobody's to change.
+    if (*present != VipOutcome::found) {
+        const std::uint16_t how = *present ? NLM_F_REPLACE : NLM_F_EXCL;
+        const auto done = requests_.change(set_message(vip, link->ifindex, lease, how));
+        if (!done) return failure(done.error().to_error());
+    }
+    held_[vip] = {interface, link->ifindex};
+    return present->value_or(VipOutcome::added);
+}
+
+// What is there of it already; nullopt: nothing that stands in the way.
+Result<std::optional<VipOutcome>> VipAddresses::look_for(const Address& vip, const Link& link,
+                                                         VipLease lease) {
     const auto present = list();
     if (!present) return failure(present.error());
-
     std::optional<VipOutcome> outcome;
     for (const HostAddress& other : *present) {
         if (other.address != vip) continue;
-        if (other.ifindex != link->ifindex) {
-            return failure("is already on " + interface_name(other.ifindex));
+        if (other.ifindex != link.ifindex) {
+            if (!lease || !other.ours)
+                return failure("is already on " + interface_name(other.ifindex));
+            const auto moved = remove_from(vip, other.ifindex);
+            if (!moved && !is_gone(moved.error())) return failure(moved.error().to_error());
+            continue;
         }
         if (other.prefix_length != host_prefix(vip)) {
             return failure("is there already as /" + std::to_string(other.prefix_length) +
                            ", an address of this host's own");
         }
+        if (lease && !other.ours)
+            return failure("is there already, and not by us: take it away first (ip addr del " +
+                           vip.to_string() + "/" + std::to_string(host_prefix(vip)) + " dev " +
+                           link.name + "), or choose another VIP if this host lives by it");
         outcome = other.ours ? VipOutcome::adopted : VipOutcome::found;
     }
-    if (!outcome) {
-        const auto done = requests_.change(set_message(vip, link->ifindex));
-        if (!done) return failure(done.error().to_error());
-        outcome = VipOutcome::added;
-    }
-    held_[vip] = {interface, link->ifindex};
-    return *outcome;
+    return outcome;
+}
+
+Result<void> VipAddresses::renew(const Address& vip, std::chrono::seconds lease) {
+    const auto place = "renew " + vip.to_string();
+    const auto held = held_.find(vip);
+    if (held == held_.end()) return failure(place + ": is not here any more");
+    const auto done =
+        requests_.change(set_message(vip, held->second.ifindex, lease, NLM_F_REPLACE));
+    if (!done)
+        return failure(done.error().to_error().within(place + " on " + held->second.interface));
+    return {};
+}
+
+NetlinkResult<void> VipAddresses::remove_from(const Address& vip, std::uint32_t ifindex) {
+    return requests_.change(address_message(RTM_DELADDR, 0, vip, ifindex));
 }
 
 Result<bool> VipAddresses::remove(const Address& vip, const std::string& interface) {
@@ -123,10 +163,30 @@ Result<bool> VipAddresses::remove(const Address& vip, const std::string& interfa
     held_.erase(vip);
     const unsigned ifindex = if_nametoindex(interface.c_str());
     if (ifindex == 0) return false;
-    const auto done = requests_.change(address_message(RTM_DELADDR, 0, vip, ifindex));
+    const auto done = remove_from(vip, ifindex);
     if (done) return true;
-    if (done.error().code == EADDRNOTAVAIL || done.error().code == ENODEV) return false;
+    if (is_gone(done.error())) return false;
     return failure(done.error().to_error().within(place));
+}
+
+Result<VipRemoval> VipAddresses::remove_ours(const Address& vip) {
+    held_.erase(vip);  // first, as in remove()
+    const auto present = list();
+    if (!present) return failure(Error(present.error()).within("remove " + vip.to_string()));
+    VipRemoval removal;
+    for (const HostAddress& one : *present) {
+        if (one.address != vip) continue;
+        if (!one.ours) {
+            removal.left_on = interface_name(one.ifindex);
+            continue;
+        }
+        const auto done = remove_from(vip, one.ifindex);
+        if (!done && !is_gone(done.error()))
+            return failure(done.error().to_error().within("remove " + vip.to_string() + " from " +
+                                                          interface_name(one.ifindex)));
+        removal.removed = true;
+    }
+    return removal;
 }
 
 Result<std::vector<HostAddress>> VipAddresses::list() {

@@ -26,6 +26,10 @@ bool may_be_given_up(const model::Config& config, const Address& vip) {
     });
 }
 
+bool same_place(const model::VipConfig& one, const model::VipConfig& other) {
+    return one.address == other.address && one.interface == other.interface;
+}
+
 }  // namespace
 
 VipDuty::VipDuty(asio::io_context& io, VipKeeper& keeper, const State& state, EventLog& events)
@@ -34,7 +38,19 @@ VipDuty::VipDuty(asio::io_context& io, VipKeeper& keeper, const State& state, Ev
           take_back();
       }) {}
 
+std::vector<Address> VipDuty::rest() {
+    std::vector<Address> held;
+    for (const auto& [address, status] : keeper_.status())
+        if (status.held) held.push_back(address);
+    resting_ = true;
+    again_.cancel();
+    problems_.clear();
+    keeper_.leave();
+    return held;
+}
+
 std::vector<model::VipConfig> VipDuty::wanted(const model::Config& config) const {
+    if (config.cluster) return config.vips;
     std::vector<model::VipConfig> vips;
     std::copy_if(config.vips.begin(), config.vips.end(), std::back_inserter(vips),
                  [&](const auto& vip) { return state_.wants_vip(vip.address, config); });
@@ -42,6 +58,7 @@ std::vector<model::VipConfig> VipDuty::wanted(const model::Config& config) const
 }
 
 std::vector<model::VipConfig> VipDuty::missing(const model::Config& config) const {
+    if (config.cluster) return {};
     auto vips = wanted(config);
     std::erase_if(vips, [&](const auto& vip) {
         const auto known = keeper_.status().find(vip.address);
@@ -69,22 +86,26 @@ Result<void> VipDuty::release_others(const model::Config& config) {
     const auto keep = wanted(config);
     const auto known = keeper_.status();
     Result<void> outcome;
-    for (const auto& [address, status] : known) {
-        const model::VipConfig vip{address, status.interface};
-        if (std::find(keep.begin(), keep.end(), vip) != keep.end()) continue;
-        if (auto released = keeper_.release(address); !released && outcome)
+    for (const auto& held : known) {
+        const bool stays = std::any_of(keep.begin(), keep.end(), [&](const auto& vip) {
+            return vip.address == held.first && vip.interface == held.second.interface;
+        });
+        if (stays) continue;
+        if (auto released = keeper_.release(held.first); !released && outcome)
             outcome = std::move(released);
     }
     return outcome;
 }
 
 Result<void> VipDuty::hold(const model::Config& config) {
+    if (resting_) return {};
     for (const auto& vip : to_hold(config))
         if (auto held = keeper_.hold(vip); !held) return held;
     return {};
 }
 
 void VipDuty::keep(const model::Config& config) {
+    if (resting_) return;
     for (const auto& vip : to_hold(config))
         keeper_.keep(vip);
 }
@@ -101,7 +122,7 @@ void VipDuty::give_up() {
 }
 
 void VipDuty::take_back() {
-    if (stopped_) return;
+    if (stopped_ || resting_) return;
     note_taken();
     for (const auto& vip : missing(state_.config()))
         if (asking_.insert(vip.address).second) asio::co_spawn(io_, retake(vip), asio::detached);
@@ -112,9 +133,10 @@ asio::awaitable<void> VipDuty::retake(model::VipConfig vip) {
     const std::vector<model::VipConfig> alone(1, vip);
     const auto free = co_await keeper_.check_free(alone);
     asking_.erase(vip.address);
-    if (stopped_) co_return;
+    if (stopped_ || resting_) co_return;
     const auto missing_now = missing(state_.config());
-    if (std::find(missing_now.begin(), missing_now.end(), vip) == missing_now.end()) {
+    if (std::none_of(missing_now.begin(), missing_now.end(),
+                     [&](const auto& other) { return same_place(vip, other); })) {
         again_.within(0s);  // it may be wanted on another interface
         co_return;
     }
@@ -137,10 +159,15 @@ void VipDuty::note_given_up() {
         return std::none_of(vips.begin(), vips.end(),
                             [&](const auto& vip) { return vip.address == address; });
     });
-    if (State::other_holder(state_.config()) != nullptr) return given_up_.clear();
     for (const auto& vip : vips) {
-        if (state_.wants_vip(vip.address) || keeper_.status().contains(vip.address)) continue;
-        if (given_up_.insert(vip.address).second)
+        if (state_.wants_vip(vip.address)) {
+            if (resting_) given_up_.erase(vip.address);  // who takes it is told elsewhere
+            continue;
+        }
+        // In a cluster it is news where this node has it, and takeover lets it go.
+        const bool is_news =
+            resting_ ? state_.is_held(vip.address) : !keeper_.status().contains(vip.address);
+        if (is_news && given_up_.insert(vip.address).second)
             events_.add(Event::Kind::vip_given_up, vip.address.to_string(), why(vip.address));
     }
 }
@@ -157,7 +184,6 @@ void VipDuty::note_taken() {
     }
 }
 
-// As its services stand that give it up.
 std::string VipDuty::why(const Address& vip) const {
     std::string text;
     for (const auto& service : state_.config().services) {

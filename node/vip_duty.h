@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which VIPs this node should have, and the steps there: those of the configuration, but those of
-// services that give theirs up below their quorum.
+// Which VIPs a node by itself should have, and the steps there: those of the configuration, but
+// those of services that give theirs up below their quorum. In a cluster takeover decides who holds
+// them (node/cluster_vips), and this one rests.
 //
 // An address goes before its tables, and comes after them; that order is the caller's. Thread:
 // control.
@@ -25,7 +26,14 @@ class VipDuty {
 public:
     VipDuty(boost::asio::io_context& io, VipKeeper& keeper, const State& state, EventLog& events);
 
-    // Of this configuration: all that this node should have, and those of them it has yet to take.
+    // A cluster decides from now on: what is held, which it returns, is left in place, and looked
+    // after no more.
+    std::vector<Address> rest();
+    // No cluster does any more.
+    void wake() { resting_ = false; }
+
+    // Of this configuration: all that this node should have (in a cluster: may have), and those of
+    // them it has yet to take (in a cluster: none).
     std::vector<model::VipConfig> wanted(const model::Config& config) const;
     std::vector<model::VipConfig> missing(const model::Config& config) const;
     // Of those to take: the ones that hold() takes, so that they are to be asked for before. What a
@@ -49,6 +57,8 @@ public:
     void give_up();
     void take_back();
 
+    // Of one that health takes away: how its services stand that give it up.
+    std::string why(const Address& vip) const;
     // Of the configuration in State, and not had for health's sake.
     const std::set<Address>& given_up() const { return given_up_; }
     // Nothing is taken any more.
@@ -58,7 +68,6 @@ private:
     boost::asio::awaitable<void> retake(model::VipConfig vip);
     void note_given_up();
     void note_taken();
-    std::string why(const Address& vip) const;
 
     boost::asio::io_context& io_;
     VipKeeper& keeper_;
@@ -69,6 +78,7 @@ private:
     std::set<Address> unsure_;                 // since the start: may have been given up before it
     std::set<Address> asking_;                 // whether they are free
     std::map<Address, std::string> problems_;  // of taking back, as last logged
+    bool resting_ = false;
     bool stopped_ = false;
 };
 

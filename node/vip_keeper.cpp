@@ -5,7 +5,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
@@ -17,8 +16,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Announcements get lost: they are repeated at growing distances.
-constexpr std::array announce_after{50ms, 200ms, 1000ms, 5000ms};
+AnnouncementRow announcements() {
+    return {.after = {50ms, 250ms, 1250ms, 6250ms}};
+}
 // Whoever takes a VIP away again and again is answered at this pace, not in a tight loop.
 constexpr auto restore_after = 50ms;
 // What the kernel refuses is tried again at this one.
@@ -41,7 +41,7 @@ std::string taken(const model::VipConfig& vip, const Mac& mac) {
 }  // namespace
 
 VipKeeper::VipKeeper(asio::io_context& io, OnHeld on_held)
-    : io_(io), on_held_(std::move(on_held)), probe_(io) {}
+    : io_(io), on_held_(std::move(on_held)), probe_(io), announcer_(io, announcements()) {}
 
 Result<std::unique_ptr<VipKeeper>> VipKeeper::open(asio::io_context& io, OnHeld on_held) {
     std::unique_ptr<VipKeeper> keeper(new VipKeeper(io, std::move(on_held)));
@@ -103,7 +103,8 @@ Result<void> VipKeeper::hold(const model::VipConfig& vip) {
     if (!outcome) return failure(std::move(outcome.error()));
     spdlog::info("VIP {} {} {}", vip.address.to_string(),
                  *outcome == VipOutcome::added ? "set on" : "already on", vip.interface);
-    announce_again(vip.address, 0);
+    restoring_.erase(vip.address);
+    announcer_.start(vip.address, vip.interface);
     return {};
 }
 
@@ -123,27 +124,14 @@ void VipKeeper::keep_on(const std::string& interface) {
 
 void VipKeeper::announce_on(const std::string& interface) {
     for (const auto& [vip, status] : held_)
-        if (status.interface == interface) announce_again(vip, 0);
-}
-
-void VipKeeper::announce_again(const Address& vip, std::size_t step) {
-    const auto held = held_.find(vip);
-    if (held == held_.end() || !held->second.held) return;
-    if (auto link = link_of(held->second.interface)) {
-        if (auto sent = announce(*link, vip); !sent) spdlog::warn("{}", sent.error().text());
-    }
-    if (step == announce_after.size()) return;
-    auto& timer = timers_.try_emplace(vip, io_).first->second;
-    timer.expires_after(announce_after[step]);
-    timer.async_wait([this, vip, step](const boost::system::error_code& error) {
-        if (!error) announce_again(vip, step + 1);
-    });
+        if (status.interface == interface && status.held) announcer_.start(vip, interface);
 }
 
 Result<void> VipKeeper::release(const Address& vip) {
     const auto held = held_.find(vip);
     if (held == held_.end()) return {};
-    timers_.erase(vip);
+    restoring_.erase(vip);
+    announcer_.forget(vip);
     auto removed = addresses_->remove(vip, held->second.interface);
     if (!removed) {
         held->second.problem = removed.error().text();
@@ -155,11 +143,21 @@ Result<void> VipKeeper::release(const Address& vip) {
     return {};
 }
 
+void VipKeeper::leave() {
+    for (const auto& [vip, status] : held_) {
+        addresses_->forget(vip);
+        announcer_.forget(vip);
+    }
+    restoring_.clear();
+    held_.clear();
+}
+
 void VipKeeper::on_lost(const VipLost& lost) {
     const auto held = held_.find(lost.address);
     if (held == held_.end()) return;
     held->second.held = false;
     held->second.problem = "was taken away, and not by us";
+    announcer_.stop(lost.address);
     on_held_(lost.address, false);
     spdlog::warn("VIP {} is gone from {}, and not by us: setting it again",
                  lost.address.to_string(), lost.interface);
@@ -167,11 +165,12 @@ void VipKeeper::on_lost(const VipLost& lost) {
 }
 
 void VipKeeper::restore_in(std::chrono::milliseconds delay, const Address& vip) {
-    auto& timer = timers_.try_emplace(vip, io_).first->second;
+    auto& timer = restoring_.try_emplace(vip, io_).first->second;
     timer.expires_after(delay);
     timer.async_wait([this, vip](const boost::system::error_code& error) {
+        if (error) return;
         const auto held = held_.find(vip);
-        if (error || held == held_.end() || held->second.held) return;
+        if (held == held_.end() || held->second.held) return;
         keep({vip, held->second.interface});
         restored_ += held->second.held;
     });

@@ -20,6 +20,7 @@
 #include "model/config.h"
 #include "node/address_probe.h"
 #include "node/vip.h"
+#include "node/vip_announcer.h"
 
 namespace bascule::node {
 
@@ -56,6 +57,9 @@ public:
     void announce_on(const std::string& interface);
     // Takes the address away. Fails when the kernel refuses; one that is gone already is well.
     Result<void> release(const Address& vip);
+    // Looks after none any more, and leaves all in place: the cluster's holder has them from now
+    // on.
+    void leave();
 
     const std::map<Address, VipStatus>& status() const { return held_; }
     std::uint64_t restored() const { return restored_; }
@@ -69,14 +73,14 @@ private:
     VipKeeper(boost::asio::io_context& io, OnHeld on_held);
     void on_lost(const VipLost& lost);
     void restore_in(std::chrono::milliseconds delay, const Address& vip);
-    void announce_again(const Address& vip, std::size_t step);
 
     boost::asio::io_context& io_;
     OnHeld on_held_;
     std::unique_ptr<VipAddresses> addresses_;
     DuplicateProbe probe_;
+    VipAnnouncer announcer_;
     std::map<Address, VipStatus> held_;
-    std::map<Address, boost::asio::steady_timer> timers_;  // announcing again, or restoring
+    std::map<Address, boost::asio::steady_timer> restoring_;
     std::uint64_t restored_ = 0;
 };
 

@@ -32,7 +32,7 @@ MAY_SEE = {
     # knows libbpf and nothing of the engine.
     "backend": {"base", "model/config.h", "model/config_reader.h", "model/config_schema.h",
                 "model/config_text.h", "model/config_tree.h", "dataplane/bpffs.h",
-                "dataplane/interface.h", "dataplane/libbpf_log.h", "dataplane/unique_fd.h"},
+                "dataplane/interface.h", "dataplane/libbpf_log.h"},
     "bench": {"base", "model", "dataplane", "health", "sync", "bpf", "tests"},
     # Tests of the layers see what they test; tests/unit/<folder> is held to <folder>'s own rule.
     "tests/support": {"base", "model", "dataplane", "bpf", "tests"},
@@ -43,7 +43,7 @@ MAY_SEE = {
 
 # Headers that are of another library than their folder's.
 LIBRARY_OF = {f"dataplane/{name}.h": "bascule_libbpf"
-              for name in ("bpffs", "interface", "libbpf_log", "unique_fd")}
+              for name in ("bpffs", "interface", "libbpf_log")}
 LIBRARY_OF["sync/cluster_key.h"] = "bascule_cluster_key"
 
 # External headers that belong to some folders only: (pattern, folders or files, what it is).
@@ -58,6 +58,8 @@ RESERVED = [
     (r"CLI/", {"cli", "node", "backend", "bench"}, "CLI11 belongs to programs"),
     (r"nlohmann/", {"cli", "node", "backend", "tests", "bench"}, "JSON is made where it is shown"),
     (r"systemd/", {"node", "backend"}, "libsystemd belongs to daemons"),
+    (r"prometheus/", {"node/metric_text.h", "node/metric_text.cpp"},
+     "prometheus-cpp is used by node/metric_text alone"),
     (r"gtest/|gmock/", {"tests"}, "GoogleTest belongs to tests/"),
     (r"boost/", {"control", "health", "sync", "node", "cli", "backend", "bench", "tests"},
      "base, model and dataplane are without Boost and Asio"),

@@ -16,12 +16,12 @@ packages=(
     # libraries
     libboost1.81-dev libprotobuf-dev protobuf-compiler libtomlplusplus-dev libcli11-dev
     libspdlog-dev libfmt-dev nlohmann-json3-dev libnl-3-dev libnl-route-3-dev libexpected-dev
-    libssl-dev libsystemd-dev libre2-dev
+    libssl-dev libsystemd-dev libre2-dev prometheus-cpp-dev
     # checks and tests
     git clang-format-14 clang-tidy-14 libgtest-dev libbenchmark-dev
     # the lab and the demo
     nginx-light nsd wrk iperf3 tcpdump tshark ethtool iproute2 curl python3 procps util-linux
-    openssl nftables
+    openssl nftables python3-prometheus-client
 )
 
 if [[ ${1:-} == --list ]]; then

@@ -94,10 +94,10 @@ TEST_F(AddressProbe, WithoutALinkItIsAnErrorWithItsPlace) {
     there([] { run("ip link set eth1 down"); });
     ASSERT_TRUE(run_until([&] { return !link().carrier; }));
     EXPECT_EQ(probe(ip("10.9.0.100")).error().text(), "probe 10.9.0.100 on eth0: the link is down");
-    EXPECT_EQ(announce(link(), ip("10.9.0.100")).error().text(),
+    EXPECT_EQ(AddressAnnouncer().announce(link(), ip("10.9.0.100")).error().text(),
               "announce 10.9.0.100 on eth0: the link is down");
     const Link loopback = find_link(*requests_, "lo").value();
-    EXPECT_EQ(announce(loopback, ip("10.9.0.100")).error().text(),
+    EXPECT_EQ(AddressAnnouncer().announce(loopback, ip("10.9.0.100")).error().text(),
               "announce 10.9.0.100 on lo: is not an Ethernet interface");
 }
 
@@ -133,7 +133,7 @@ TEST_F(AddressProbe, AnAnnouncementMovesTheAddress) {
                 " lladdr 02:00:00:00:00:99 nud stale dev eth1");
         });
         ASSERT_TRUE(vips->add(vip, "eth0"));
-        const auto done = announce(link(), vip);
+        const auto done = AddressAnnouncer().announce(link(), vip);
         ASSERT_TRUE(done) << done.error().text();
         bool moved = false;
         ASSERT_TRUE(run_until([&] {

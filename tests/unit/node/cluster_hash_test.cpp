@@ -20,7 +20,8 @@ TEST(ConfigHash, LeavesOutWhatIsANodesOwn) {
     std::string other = base;
     other.replace(other.find("lb1"), 3, "lb2");
     other.replace(other.find("eth0"), 4, "ens9");
-    EXPECT_EQ(hash(base), hash(other + "[log]\nlevel = \"debug\"\n[hook]\ncommand = [\"/x\"]\n"));
+    EXPECT_EQ(hash(base), hash(other + "[log]\nlevel = \"debug\"\n[hook]\ncommand = [\"/x\"]\n" +
+                               "[http]\nlisten = \"10.9.0.12\"\n"));
     EXPECT_EQ(hash("[cluster]\nname = \"c\"\nkey_file = \"/a\"\n"),
               hash("[cluster]\nkey_file = \"/b\"\nname = \"c\"\n"));
 }

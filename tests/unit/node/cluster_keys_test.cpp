@@ -45,6 +45,19 @@ TEST_F(ClusterKeysTest, AreThoseOfTheFile) {
     EXPECT_TRUE(keys_for(config(), ring_words(made->ring)));
 }
 
+TEST_F(ClusterKeysTest, AndTheClusterAreToldInALine) {
+    auto keys = *sync::make_cluster_keys();
+    const std::string key = sync::fingerprint(keys.keys[0]);
+    EXPECT_EQ(in_words(config(), keys),
+              "cluster edge: this is lb1 of lb1, lb2; 1 path; key " + key);
+    auto two_paths = config();
+    for (auto& node : two_paths.cluster->nodes)
+        node.addresses.push_back(node.addresses.front());
+    keys.keys.push_back(*sync::make_secret_key());
+    EXPECT_EQ(in_words(two_paths, keys),
+              "cluster edge: this is lb1 of lb1, lb2; 2 paths; key " + key + ", one of 2 accepted");
+}
+
 // Rings of a data plane that runs do not change under it.
 TEST_F(ClusterKeysTest, AnotherRingSecretIsRefusedWhileItRuns) {
     const auto made = sync::make_cluster_keys();

@@ -83,6 +83,18 @@ TEST(ConfigDiff, HookAndProbeNetworks) {
     EXPECT_EQ(describe_changes(other, later), Lines{"hook changed"});
 }
 
+TEST(ConfigDiff, WhereHttpIsAnswered) {
+    auto some = base();
+    some.http.emplace();
+    auto other = some;
+    other.http->listen.port = 9000;
+    EXPECT_EQ(describe_changes(base(), some), Lines{"http: nowhere -> 127.0.0.1:7401"});
+    EXPECT_EQ(describe_changes(some, other), Lines{"http: 127.0.0.1:7401 -> 127.0.0.1:9000"});
+    other.http->origin.line = 7;
+    other.http->listen = some.http->listen;
+    EXPECT_EQ(describe_changes(some, other), Lines{});
+}
+
 TEST(ConfigDiff, EachSettingOfAService) {
     const auto changed = [](auto change) {
         auto other = base();
@@ -126,6 +138,12 @@ TEST(ConfigDiff, InterfacesVipsLogAndName) {
         describe_changes(base(), other),
         (Lines{"interface eth0 removed", "interface eth1 added", "VIP 10.9.0.100 on eth0 removed",
                "VIP 10.9.0.100 on eth1 added", "log level changed", "name of the node changed"}));
+}
+
+TEST(ConfigDiff, PrioritiesOfAVip) {
+    auto other = base();
+    other.vips[0].priority = {{"lb1", 200}};
+    EXPECT_EQ(describe_changes(base(), other), Lines{"priorities of VIP 10.9.0.100 changed"});
 }
 
 TEST(ConfigDiff, Clusters) {

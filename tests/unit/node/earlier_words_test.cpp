@@ -83,6 +83,20 @@ TEST_F(Earlier, ThatCannotBeUnderstoodAreRefusedWithTheirPlace) {
     EXPECT_FALSE(std::filesystem::exists(file())) << "nothing was made of any";
 }
 
+TEST_F(Earlier, ThatNoMapCouldHoldAreRefused) {
+    std::ofstream(folder_.file("words.json"))
+        << R"({"version": 1, "words": [{"service": "a", "backend": ")" + std::string(2000, 'b') +
+               R"(", "drained": true, "said": 1}]})";
+    EXPECT_FALSE(read_earlier_words(folder_.file("words.json"), "lb1"));
+}
+
+TEST_F(Earlier, AreNoneWithoutTheirFile) {
+    const auto none = read_earlier_words(folder_.file("words.json"), "lb1");
+    ASSERT_TRUE(none);
+    EXPECT_FALSE(none->found);
+    EXPECT_TRUE(none->items.empty());
+}
+
 TEST_F(Earlier, OfAClockThatWasWrongAreTakenAllTheSame) {
     std::ofstream(folder_.file("words.json")) << R"({"version": 1, "words": [
         {"service": "a", "backend": "b", "drained": true, "said": -5},

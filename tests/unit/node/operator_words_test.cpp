@@ -158,6 +158,14 @@ TEST_F(Words, OfALaterReleaseAreReadAsFarAsTheyAreUnderstood) {
     EXPECT_NE(shared_->find("word/web/web1"), nullptr);
 }
 
+TEST_F(Words, AreTold) {
+    EXPECT_EQ(in_words(OperatorWord{}), "as the file says");
+    EXPECT_EQ(in_words(OperatorWord{true, std::nullopt, 1}), "drained");
+    EXPECT_EQ(in_words(OperatorWord{false, std::nullopt, 1, true}), "disabled");
+    EXPECT_EQ(in_words(OperatorWord{false, 0, 1}), "weight 0");
+    EXPECT_EQ(in_words(OperatorWord{true, 50, 1}), "drained, weight 50");
+}
+
 TEST_F(Words, KeysNameOneBackendEach) {
     for (const auto& name : {BackendName("web", "web1"), BackendName("10.9.0.1:80", "[fd00::1]:80"),
                              BackendName("a/b", "c"), BackendName("a", "b/c"),
@@ -167,6 +175,9 @@ TEST_F(Words, KeysNameOneBackendEach) {
         EXPECT_EQ(backend_of_word(key), name) << key;
     }
     EXPECT_EQ(key_of_word({"a/b", "c"}), "word/a%2fb/c");
+    EXPECT_EQ(key_of_word({"a b", "c"}), "word/a b/c") << "other releases write it so";
+    EXPECT_FALSE(backend_of_word("mode/a/b"));
+    EXPECT_FALSE(backend_of_word("words/a/b"));
     EXPECT_NE(key_of_word({"a/b", "c"}), key_of_word({"a", "b/c"}));
     EXPECT_NE(key_of_word({"a%2fb", "c"}), key_of_word({"a/b", "c"}));
 }

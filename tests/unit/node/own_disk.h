@@ -47,15 +47,22 @@ public:
     }
 
 private:
-    std::string mount() const {
+    OwnDisk() = default;
+    // What is mounted cannot be removed.
+    ~OwnDisk() {
+        if (mounted_) ::umount2(path().c_str(), MNT_DETACH);
+    }
+    std::string mount() {
         if (::unshare(CLONE_FS | CLONE_NEWNS) != 0 ||
             ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
             ::mount("none", path().c_str(), "tmpfs", 0, "size=64k") != 0)
             return std::string("no disk of its own: ") + std::strerror(errno);
+        mounted_ = true;
         return "";
     }
 
     TemporaryDirectory folder_;
+    bool mounted_ = false;
 };
 
 }  // namespace bascule::node

@@ -36,6 +36,17 @@ TEST_F(Shared, WhatIsSaidOutlivesTheProcess) {
     EXPECT_EQ(again->of_kind("word").size(), 1);
 }
 
+TEST_F(Shared, WhatIsSaidIsOfTheNameThatTheNodeHasThen) {
+    const auto state = load();
+    ASSERT_TRUE(state->put("word/web/web1", "drained"));
+    state->set_self("lb9");
+    ASSERT_TRUE(state->put("word/web/web2", "drained"));
+    EXPECT_EQ(state->find("word/web/web1")->origin, "lb1");
+    EXPECT_EQ(state->find("word/web/web2")->origin, "lb9");
+    ASSERT_TRUE(state->remove("word/web/web1"));
+    EXPECT_EQ(state->map().items().at("word/web/web1").origin, "lb9");
+}
+
 TEST_F(Shared, ToRemoveWhatIsNotThereSucceeds) {
     const auto state = load();
     EXPECT_TRUE(state->remove("word/web/web1"));

@@ -174,6 +174,52 @@ TEST_F(VipDutyTest, ASecondThoughtIsHeeded) {
     EXPECT_FALSE(is_here()) << "while the network was asked, it fell again";
 }
 
+TEST_F(VipDutyTest, WhileAClusterDecidesItRests) {
+    say(health::Health::up);
+    ASSERT_TRUE(duty_->hold(state_.config()));
+    ASSERT_TRUE(is_here());
+    EXPECT_EQ(duty_->rest(), std::vector<Address>{ip("10.9.0.100")});
+    EXPECT_TRUE(is_here()) << "left to whoever has it next";
+    say(health::Health::down);
+    follow();
+    EXPECT_TRUE(is_here());
+    EXPECT_TRUE(kinds().empty()) << "this node does not have it";
+    state_.set_held(ip("10.9.0.100"), true);
+    follow();
+    EXPECT_EQ(kinds(), std::vector{Kind::vip_given_up}) << "it has, and takeover lets it go";
+    EXPECT_TRUE(is_here());
+    say(health::Health::up);
+    duty_->wake();
+    duty_->keep(state_.config());
+    follow();
+    run_until([&] { return keeper_->status().contains(ip("10.9.0.100")); });
+    EXPECT_TRUE(is_here());
+    say(health::Health::down);
+    follow();
+    EXPECT_FALSE(is_here()) << "it is its own business again";
+}
+
+TEST_F(VipDutyTest, OfAClusterItTakesNothing) {
+    const auto with_cluster = config_of(head_text() + testing::cluster_text(100, 150) +
+                                        service_text("web", 80) + backend_text("web1", "10.9.0.2"));
+    EXPECT_EQ(duty_->wanted(with_cluster).size(), 1U) << "an address of ours may stay";
+    EXPECT_TRUE(duty_->missing(with_cluster).empty());
+    EXPECT_TRUE(duty_->to_hold(with_cluster).empty());
+}
+
+TEST_F(VipDutyTest, AnotherPriorityIsNoOtherVip) {
+    say(health::Health::up);
+    ASSERT_TRUE(duty_->hold(state_.config()));
+    model::Config edited = state_.config();
+    edited.vips.at(0).priority["lb1"] = 7;
+    ASSERT_TRUE(duty_->release_others(edited));
+    EXPECT_TRUE(is_here());
+    EXPECT_TRUE(duty_->missing(edited).empty());
+    edited.vips.at(0).interface = "eth7";
+    ASSERT_TRUE(duty_->release_others(edited));
+    EXPECT_FALSE(is_here());
+}
+
 TEST_F(VipDutyTest, OnceStoppedItTakesNothing) {
     say(health::Health::up);
     duty_->take_back();

@@ -175,5 +175,112 @@ TEST_F(Vip, ADeletedInterfaceTakesAllVipsWithIt) {
     EXPECT_TRUE(run_until([&] { return lost_.size() == 2; }));
 }
 
+TEST_F(Vip, ALeaseEndsByItselfUnlessItIsRenewed) {
+    const std::chrono::seconds lease(2);
+    const Address kept4 = ip("10.9.0.101");
+    const Address kept6 = ip("2001:db8::101");
+    for (const Address& vip : {vip4_, vip6_, kept4, kept6})
+        ASSERT_EQ(vips_->add(vip, "eth0", lease), VipOutcome::added);
+    const auto renew = [&] {
+        EXPECT_TRUE(vips_->renew(kept4, lease));
+        EXPECT_TRUE(vips_->renew(kept6, lease));
+        return lost_.size() == 2;
+    };
+    EXPECT_TRUE(run_until(renew));
+    EXPECT_FALSE(on_eth0(vip4_));
+    EXPECT_FALSE(on_eth0(vip6_));
+    EXPECT_TRUE(on_eth0(kept4)) << "older than the others, but renewed";
+    EXPECT_TRUE(on_eth0(kept6));
+    const std::string shown = output("ip -6 addr show dev eth0 to 2001:db8::101");
+    EXPECT_NE(shown.find("deprecated"), std::string::npos)
+        << "a renewal changes nothing: " << shown;
+    EXPECT_EQ(shown.find("tentative"), std::string::npos) << shown;
+}
+
+TEST_F(Vip, WhatIsLostCannotBeRenewed) {
+    EXPECT_EQ(vips_->renew(vip4_, std::chrono::seconds(3)).error().text(),
+              "renew 10.9.0.100: is not here any more");
+    ASSERT_TRUE(vips_->add(vip4_, "eth0", std::chrono::seconds(3)));
+    run("ip link del eth0");
+    EXPECT_EQ(vips_->renew(vip4_, std::chrono::seconds(3))
+                  .error()
+                  .text()
+                  .find("renew 10.9.0.100 on eth0: No such device"),
+              0);
+}
+
+// An expiring address takes those with it that are secondary to it, unless promote_secondaries is
+// set. A /32 has none, and is none.
+TEST_F(Vip, AnExpiringVipTakesNothingWithIt) {
+    write("/proc/sys/net/ipv4/conf/all/promote_secondaries", "0");
+    for (const bool promote : {false, true})
+        for (const bool vip_first : {false, true}) {
+            const std::string name = "br" + std::to_string(promote) + std::to_string(vip_first);
+            const std::string net = std::to_string(10 + 2 * promote + vip_first);
+            const auto own = [&] {
+                run("ip addr add 10." + net + ".0.1/24 dev " + name);
+                run("ip addr add 2001:db8:" + net + "::1/64 dev " + name + " nodad");
+            };
+            run("ip link add " + name + " type bridge");
+            run("ip link set " + name + " up");
+            write("/proc/sys/net/ipv4/conf/" + name + "/promote_secondaries", promote ? "1" : "0");
+            if (!vip_first) own();
+            const std::chrono::seconds lease(2);
+            ASSERT_TRUE(vips_->add(ip(("10." + net + ".0.100").c_str()), name, lease));
+            ASSERT_TRUE(vips_->add(ip(("2001:db8:" + net + "::100").c_str()), name, lease));
+            if (vip_first) own();
+        }
+    ASSERT_TRUE(run_until([&] { return lost_.size() == 8; }));
+    for (const std::string name : {"br00", "br01", "br10", "br11"}) {
+        const std::string shown = output("ip addr show dev " + name);
+        EXPECT_NE(shown.find(".0.1/24"), std::string::npos) << shown;
+        EXPECT_NE(shown.find("::1/64"), std::string::npos) << shown;
+        EXPECT_EQ(shown.find("::100/128"), std::string::npos) << shown;
+        const std::string routes = output("ip route show dev " + name);
+        EXPECT_NE(routes.find(".0.0/24"), std::string::npos) << routes;
+    }
+}
+
+TEST_F(Vip, AdoptingSetsTheLeaseThatIsWantedNow) {
+    const auto valid = [&](const Address& vip) {
+        return output("ip addr show dev eth0 to " + vip.to_string()).find("valid_lft forever") !=
+               std::string::npos;
+    };
+    for (const Address& vip : {vip4_, vip6_}) {
+        ASSERT_EQ(vips_->add(vip, "eth0"), VipOutcome::added);
+        EXPECT_TRUE(valid(vip));
+        EXPECT_EQ(open()->add(vip, "eth0", std::chrono::seconds(60)), VipOutcome::adopted);
+        EXPECT_FALSE(valid(vip)) << "a node by itself has joined a cluster";
+        EXPECT_EQ(open()->add(vip, "eth0"), VipOutcome::adopted);
+        EXPECT_TRUE(valid(vip)) << "and has left it";
+    }
+    EXPECT_TRUE(lost_.empty());
+}
+
+TEST_F(Vip, WithALeaseAStrangersIsRefusedAndLeftAlone) {
+    run("ip addr add 10.9.0.100/32 dev eth0");
+    EXPECT_EQ(vips_->add(vip4_, "eth0", std::chrono::seconds(3)).error().text(),
+              "set 10.9.0.100 on eth0: is there already, and not by us: take it away first (ip "
+              "addr del 10.9.0.100/32 dev eth0), or choose another VIP if this host lives by it");
+    const auto removal = vips_->remove_ours(vip4_);
+    ASSERT_TRUE(removal);
+    EXPECT_FALSE(removal->removed);
+    EXPECT_EQ(removal->left_on, "eth0");
+    EXPECT_TRUE(on_eth0(vip4_));
+}
+
+TEST_F(Vip, WithALeaseOneOfOursIsMovedFromAnotherInterface) {
+    run("ip link add eth7 type bridge");
+    ASSERT_TRUE(open()->add(vip4_, "eth7"));
+    EXPECT_EQ(vips_->add(vip4_, "eth0", std::chrono::seconds(3)), VipOutcome::added);
+    EXPECT_EQ(output("ip addr show dev eth7 to 10.9.0.100"), "");
+    EXPECT_TRUE(on_eth0(vip4_));
+    const auto removal = vips_->remove_ours(vip4_);
+    ASSERT_TRUE(removal);
+    EXPECT_TRUE(removal->removed);
+    EXPECT_EQ(removal->left_on, "");
+    EXPECT_FALSE(on_eth0(vip4_));
+}
+
 }  // namespace
 }  // namespace bascule::node

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/cluster_options.h"
+
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+#include "node/version.h"
+
+namespace bascule::node {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// A step of a walk over the table looks at so many ways at most: about a millisecond of work when
+// they are empty, some when they are full.
+std::uint32_t walk_parts(const dataplane::SessionTable& table) {
+    constexpr std::uint64_t ways_in_a_step = 32'768;
+    constexpr std::uint64_t least = 64;
+    const std::uint64_t ways = 2 * (table.capacity_v4() + table.capacity_v6());
+    return static_cast<std::uint32_t>(std::max(least, ways / ways_in_a_step));
+}
+
+}  // namespace
+
+sync::Incarnation random_incarnation() {
+    sync::Incarnation value = 0;
+    while (value == 0)
+        if (RAND_bytes(reinterpret_cast<unsigned char*>(&value), sizeof value) != 1)
+            throw std::runtime_error("no random bytes");
+    return value;
+}
+
+std::vector<model::ClusterNodeConfig> peers_of(const model::Config& config) {
+    std::vector<model::ClusterNodeConfig> peers;
+    for (const auto& node : config.cluster->nodes)
+        if (node.name != config.node.name) peers.push_back(node);
+    return peers;
+}
+
+ReplicationOptions replication_options(const model::Config& config, const sync::ClusterKeys& keys,
+                                       sync::Incarnation incarnation,
+                                       const dataplane::SessionTable& table) {
+    ReplicationOptions options;
+    options.cluster = *config.cluster;
+    options.self = config.node.name;
+    options.incarnation = incarnation;
+    options.release = version;
+    options.walk_parts = walk_parts(table);
+    for (const auto& peer : peers_of(config))
+        options.peers.push_back(peer.name);
+    static_assert(sizeof options.fingerprint_key == sizeof keys.ring);
+    std::memcpy(options.fingerprint_key.data(), keys.ring.data(), keys.ring.size());
+    return options;
+}
+
+std::chrono::nanoseconds listening_time(const model::ClusterConfig& cluster) {
+    constexpr std::chrono::nanoseconds least = 500ms;
+    const std::chrono::nanoseconds interval = cluster.heartbeat_interval;
+    return std::max(least, 6 * interval);
+}
+
+}  // namespace bascule::node
