@@ -188,10 +188,15 @@ class Serving:
 class Backend(Serving, Host):
     """A real server that holds the VIPs on `lo` by hand, as an administrator would."""
 
+    def hold_quiet(self):
+        """Nobody finds it by the VIPs."""
+        self.must("sysctl", "-qw",
+                  "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.eth0.arp_ignore=1",
+                  "net.ipv4.conf.all.arp_announce=2", "net.ipv4.conf.eth0.arp_announce=2")
+
     def hold_vip(self):
+        self.hold_quiet()
         self.must("sh", "-ec", f"""
-            sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.eth0.arp_ignore=1 \\
-                       net.ipv4.conf.all.arp_announce=2 net.ipv4.conf.eth0.arp_announce=2
             ip addr add {VIP4}/32 dev lo
             ip addr add {VIP6}/128 dev lo nodad""")
 

@@ -66,6 +66,7 @@ class Config:
     log_level: str = "info"
     defaults: dict = field(default_factory=dict)
     hook: dict = field(default_factory=dict)
+    http: dict = None  # none: there is no [http]
     cluster: dict = field(default_factory=dict)
     cluster_nodes: list = field(default_factory=list)  # of dictionaries
 
@@ -81,6 +82,8 @@ class Config:
             lines += ["", "[defaults]", *pairs(self.defaults)]
         if self.hook:
             lines += ["", "[hook]", *pairs(self.hook)]
+        if self.http is not None:
+            lines += ["", "[http]", *pairs(self.http)]
         if self.cluster:
             lines += ["", "[cluster]", *pairs(self.cluster)]
         for node in self.cluster_nodes:

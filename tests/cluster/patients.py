@@ -47,6 +47,7 @@ server:
     database: ""
     pidfile: "{directory}/nsd.pid"
     xfrdfile: "{directory}/nsd.xfrd"
+    xfrdir: "{directory}"
     zonelistfile: "{directory}/nsd.zones"
     logfile: "{directory}/nsd.log"
 remote-control:

@@ -16,6 +16,7 @@ SO_RCVBUFFORCE = 33  # beyond net.core.rmem_max, which a namespace cannot set
 BODY_PADDING = "0123456789abcdef" * 24
 # What every server has at /large: no two lines are equal, so that nothing misplaced goes unseen.
 LARGE_PAGE = "".join(f"line {number:08}\n" for number in range(1, 18001)).encode()
+SLOW_RATE = 16384   # bytes a second of /slow, which is the same page
 MOST_BYTES = 65535  # of a datagram
 
 NGINX = """\
@@ -47,6 +48,12 @@ SERVER = """\
         location = /large {{
             root {directory};
         }}
+        location = /slow {{
+            alias {directory}/large;
+            limit_rate {slow_rate};
+            add_header X-Backend {name};
+            add_header X-Client $remote_addr:$remote_port;
+        }}
 {pages}        location / {{
             add_header X-Backend {name};
             add_header X-Client $remote_addr:$remote_port;
@@ -68,7 +75,7 @@ def nginx_config(servers, directory, addresses, pages="", more=""):
             place = f"[{address}]:{port} ipv6only=on" if ":" in address else f"{address}:{port}"
             listen += f"        listen {place} backlog=8192;\n"
         text += SERVER.format(name=name, directory=directory, listen=listen, padding=BODY_PADDING,
-                              pages=pages)
+                              pages=pages, slow_rate=SLOW_RATE)
     # As many as this machine's limit on open files lets it have, without asking for more.
     connections = min(16384, resource.getrlimit(resource.RLIMIT_NOFILE)[0]) - 32
     return NGINX.format(directory=directory, servers=text, more=more,

@@ -217,7 +217,7 @@ class ClockTest(PairTest):
             if ahead:
                 notices = " ".join(each["what"] for each in one.status()["notices"])
                 self.assertIn("clock", notices)
-            self.assertEqual(one.cli("status").returncode, 0, self.says(one))
+            self.wait_well(one)
             # The last word counts, whosever clock is wrong.
             for node, word, state in ((two, "drain", "drained"), (one, "enable", None),
                                       (one, "drain", "drained"), (two, "enable", None)):
