@@ -24,7 +24,7 @@ std::string violation(const Plan& plan) {
 }
 
 TEST_P(Broken, IsFound) {
-    constexpr std::uint64_t histories = 600;
+    constexpr std::uint64_t histories = 6000;
     for (std::uint64_t seed = 1; seed <= histories; ++seed) {
         const std::string found = violation(make_plan(seed, GetParam()));
         // Of what is not broken nothing may be found.
