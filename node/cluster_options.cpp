@@ -58,7 +58,10 @@ ReplicationOptions replication_options(const model::Config& config, const sync::
 }
 
 std::chrono::nanoseconds listening_time(const model::ClusterConfig& cluster) {
-    constexpr std::chrono::nanoseconds least = 500ms;
+    // A neighbour that is asked for while a link comes up is asked for again after a second
+    // (RETRANS_TIMER), and until then nothing reaches a peer that lives. About half the lease,
+    // for a lone node that is started again.
+    constexpr std::chrono::nanoseconds least = 1400ms;
     const std::chrono::nanoseconds interval = cluster.heartbeat_interval;
     return std::max(least, 6 * interval);
 }
