@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What runs on the heartbeat thread: sockets, seals, Membership and Takeover in one loop. It waits
 // in one place, for datagrams, mail and the next tick together. It does not log, and takes no lock
-// that another thread of ours takes.
+// that another thread of ours takes, but for that of Asio's queue when a peer's stream is asked.
 #pragma once
 
 #include <array>
