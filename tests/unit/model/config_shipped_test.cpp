@@ -15,8 +15,7 @@ namespace {
 using namespace testing;
 
 std::string file_text(const std::string& path) {
-    const auto root = std::filesystem::path(__FILE__).parent_path() / "../../..";
-    std::ifstream file(root / path, std::ios::binary);
+    std::ifstream file(std::filesystem::path(BASCULE_SOURCE_DIR) / path, std::ios::binary);
     EXPECT_TRUE(file) << path;
     std::ostringstream text;
     text << file.rdbuf();
