@@ -179,6 +179,6 @@ sync::Frame SyncNode::next_frame(std::size_t peer) {
     return replica_->next_frame(peer, steady_clock::now());
 }
 
-void SyncNode::on_answer(std::size_t) {}
+void SyncNode::on_answer(std::size_t, const sync::Pong&, sync::Moment) {}
 
 }  // namespace bascule::bench

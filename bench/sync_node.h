@@ -76,7 +76,7 @@ private:
     void on_disconnected(std::size_t peer, const std::string& why) override;
     Result<void> on_message(std::size_t peer, const sync::StreamMessage& message) override;
     sync::Frame next_frame(std::size_t peer) override;
-    void on_answer(std::size_t peer) override;
+    void on_answer(std::size_t peer, const sync::Pong& pong, sync::Moment asked) override;
 
     void tick();
     void load();

@@ -114,10 +114,12 @@ struct bsc_guard_key {
 };
 BSC_ASSERT(sizeof(struct bsc_guard_key) == 16, "bsc_guard_key");
 
-/* ARP requests and neighbour solicitations for it are dropped from then on. */
+/* ARP requests and neighbour solicitations for it are dropped from then on; where BSC_GUARD_YIELDS
+ * is set also from the moment on at which another host announces it. */
 struct bsc_guard {
-    __u64 until; /* CLOCK_MONOTONIC, nanoseconds */
+    __u64 until; /* CLOCK_MONOTONIC, nanoseconds, but for the last bit */
 };
+#define BSC_GUARD_YIELDS 1
 BSC_ASSERT(sizeof(struct bsc_guard) == 8, "bsc_guard");
 
 /* Who else on the link has said that he has it, as last seen. Written without a lock: a reader may

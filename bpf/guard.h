@@ -31,6 +31,7 @@ struct arp_ipv4 {
 
 #define ND_SOLICITATION 135
 #define ND_ADVERTISEMENT 136
+#define ND_SOLICITED 0x40000000 /* a flag of it: it answers */
 
 /* The head of both; options follow. */
 struct neighbour {
@@ -52,6 +53,17 @@ static __always_inline void note_rival(const struct bsc_guard_key *key, const __
     rival->ifindex = ifindex;
     rival->nanoseconds = bpf_ktime_get_ns();
     __sync_fetch_and_add(&rival->count, 1);
+}
+
+/* Another host says of itself, unasked, that it has the VIP. Who has left while nobody could take
+ * it goes on being found so that a restart is not felt; whoever takes it now is the one to be
+ * found. */
+static __always_inline void yield_to(const struct bsc_guard_key *key)
+{
+    struct bsc_guard *guard = bpf_map_lookup_elem(&guards, key);
+
+    if (guard && !tracing && bsc_load(&guard->until) & BSC_GUARD_YIELDS)
+        bsc_store(&guard->until, 0);
 }
 
 static __always_inline int answered_by_linux(const struct bsc_guard_key *key)
@@ -81,6 +93,8 @@ __noinline int guard_arp(struct xdp_md *ctx, __u32 l3)
     __builtin_memcpy(&be_address, arp->sender, sizeof(be_address));
     key.be_address[1] = mapped(be_address);
     note_rival(&key, arp->sender_mac, ctx->ingress_ifindex);
+    if (!__builtin_memcmp(arp->sender, arp->target, sizeof(arp->sender)))
+        yield_to(&key);
     if (arp->operation != bpf_htons(ARP_REQUEST))
         return XDP_PASS;
     __builtin_memcpy(&be_address, arp->target, sizeof(be_address));
@@ -104,6 +118,8 @@ __noinline int guard_neighbour(struct xdp_md *ctx, __u32 l4)
     if (message->type == ND_SOLICITATION)
         return answered_by_linux(&key);
     note_rival(&key, ethernet->h_source, ctx->ingress_ifindex);
+    if (!(message->flags & bpf_htonl(ND_SOLICITED)))
+        yield_to(&key);
     return XDP_PASS;
 }
 

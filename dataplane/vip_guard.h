@@ -31,9 +31,11 @@ public:
     // Descriptors of the two maps, which outlive it.
     VipGuard(int guards, int rivals) : guards_(guards), rivals_(rivals) {}
 
-    // Found until then (CLOCK_MONOTONIC); time_point::min(): not at all. One system call; never
-    // waits. Fails when the map is full or the VIP is none of keep().
-    Result<void> set(const Address& vip, std::chrono::steady_clock::time_point until) const;
+    // Found until then (CLOCK_MONOTONIC); time_point::min(): not at all. `yields`: only until
+    // another host announces it. One system call; never waits. Fails when the map is full or the
+    // VIP is none of keep().
+    Result<void> set(const Address& vip, std::chrono::steady_clock::time_point until,
+                     bool yields = false) const;
 
     // Control thread: these VIPs have entries from now on, new ones as not to be found; all others
     // have none.

@@ -13,9 +13,10 @@ namespace bascule::sync {
 
 // Bytes of the names of clusters and nodes; as configuration has them.
 inline constexpr std::size_t most_name = 63;
-inline constexpr std::size_t most_release = 63;  // bytes
-inline constexpr std::size_t most_why = 512;     // bytes of Bye's words; longer ones are cut
-inline constexpr std::size_t most_echoes = 2;    // in a Heartbeat
+inline constexpr std::size_t most_release = 63;      // bytes
+inline constexpr std::size_t most_why = 512;         // bytes of Bye's words; longer ones are cut
+inline constexpr std::size_t most_heartbeat = 8192;  // bytes, in a Pong
+inline constexpr std::size_t most_echoes = 2;        // in a Heartbeat
 inline constexpr std::uint32_t most_claimed_priority = 255;  // a byte
 // In a Listing, and what is missing in a Repair.
 inline constexpr std::size_t most_fingerprints = 32'768;

@@ -64,6 +64,8 @@ Result<void> check(const wire::Claims& claims) {
     if (epochs != count || claims.priorities().size() != count || claims.states().size() != count)
         return failure(fmt::format("{} epochs, {} priorities and {} states of {} VIPs", epochs,
                                    claims.priorities().size(), claims.states().size(), count));
+    if (!claims.holders().empty() && claims.holders().size() != count)
+        return failure(fmt::format("{} holders of {} VIPs", claims.holders().size(), count));
     if (std::ranges::any_of(claims.epochs(), [](Epoch epoch) { return epoch > most_epoch; }))
         return failure(fmt::format("an epoch beyond {}", most_epoch));
     std::array<VipId, most_vips> sorted{};
@@ -193,10 +195,12 @@ Result<void> check(const wire::StreamMessage& message) {
             return named("shared items", check(message.shared_items()));
         case wire::StreamMessage::kBye:
             return named("bye", check(message.bye()));
+        case wire::StreamMessage::kPong:
+            return at_most("bytes of a heartbeat", message.pong().heartbeat().size(),
+                           most_heartbeat);
         case wire::StreamMessage::kAck:
         case wire::StreamMessage::kGap:
         case wire::StreamMessage::kPing:
-        case wire::StreamMessage::kPong:
         case wire::StreamMessage::KIND_NOT_SET:
             return {};
     }

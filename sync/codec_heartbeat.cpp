@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <stdexcept>
 
 #include "sync/codec.h"
 #include "sync/codec_check.h"
 #include "sync/codec_text.h"
+#include "sync/peer_said.h"
 
 namespace bascule::sync {
 
@@ -49,6 +51,8 @@ char byte_of(std::uint32_t value, const char* what) {
 constexpr unsigned heard_bit = 128;  // of a state
 
 void write(const std::vector<VipClaim>& claims, wire::Claims& out) {
+    const bool any_holder =
+        std::ranges::any_of(claims, [](const auto& c) { return c.holder != 0; });
     for (const VipClaim& claim : claims) {
         const auto role = static_cast<std::uint32_t>(claim.role);
         out.add_vips(claim.vip);
@@ -57,6 +61,7 @@ void write(const std::vector<VipClaim>& claims, wire::Claims& out) {
         const std::uint32_t state =
             2 * role + (claim.moved ? 1 : 0) + (claim.heard ? heard_bit : 0);
         out.mutable_states()->push_back(byte_of(state, "role"));
+        if (any_holder) out.mutable_holders()->push_back(static_cast<char>(claim.holder));
     }
 }
 
@@ -79,8 +84,21 @@ std::vector<VipClaim> read(const wire::Claims& in) {
                        .priority = static_cast<std::uint8_t>(in.priorities()[at]),
                        .moved = state % 2 == 1,
                        .heard = state >= heard_bit});
+        if (!in.holders().empty()) out.back().holder = static_cast<NodePlace>(in.holders()[at]);
     }
     return out;
+}
+
+// Of columns that were not checked, since a later release may have changed them. Where these two
+// are not what they were, nothing.
+std::vector<VipClaim> read_foreign(const wire::Claims& in) {
+    const auto count = static_cast<std::size_t>(in.vips_size());
+    if (count > most_vips || in.states().size() != count) return {};
+    std::vector<VipClaim> out;
+    for (std::size_t i = 0; i < count; ++i)
+        out.push_back({.vip = in.vips(static_cast<int>(i)),
+                       .role = role_of(static_cast<std::uint8_t>(in.states()[i]))});
+    return only_what_it_has(out);
 }
 
 }  // namespace
@@ -131,7 +149,8 @@ std::optional<Heartbeat> decode_heartbeat(std::span<const std::uint8_t> bytes) {
                               .sent = echo.sent(),
                               .held = echo.held()});
     // Of who needs a newer release than this they were not checked, and may mean something else.
-    if (in.needs() <= protocol_version) out.claims = read(in.claims());
+    const bool understood = in.needs() <= protocol_version;
+    out.claims = understood ? read(in.claims()) : read_foreign(in.claims());
     return out;
 }
 

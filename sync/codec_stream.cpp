@@ -186,6 +186,7 @@ void write(const Ping& ping, wire::StreamMessage& out) {
 
 void write(const Pong& pong, wire::StreamMessage& out) {
     out.mutable_pong()->set_token(pong.token);
+    if (!pong.heartbeat.empty()) out.mutable_pong()->set_heartbeat(pong.heartbeat);
 }
 
 void write(const Bye& bye, wire::StreamMessage& out) {
@@ -223,7 +224,7 @@ std::optional<StreamMessage> read(const wire::StreamMessage& in) {
         case wire::StreamMessage::kPing:
             return Ping{.token = in.ping().token()};
         case wire::StreamMessage::kPong:
-            return Pong{.token = in.pong().token()};
+            return Pong{.token = in.pong().token(), .heartbeat = in.pong().heartbeat()};
         case wire::StreamMessage::kBye:
             return Bye{.why = shown(in.bye().why())};
         case wire::StreamMessage::KIND_NOT_SET:

@@ -6,9 +6,16 @@
 // it may be deaf (one direction is lost), so the pace of its own clock against ours decides: what
 // was on its way for longer than `lately` does not count. What was replaced never comes back.
 //
+// Of two incarnations the later one is whose echo is of something later: a host has one run at a
+// time, and a run echoes only what has come while it lasts. So what an earlier run said, and the
+// network held back until the next one was heard, does not begin to count.
+//
 // The pace is that of the quickest heartbeat so far. If the first one had waited itself (at most
 // `lately`, or its echo would prove nothing; in our own socket, say, while this node slept), others
-// may be that much older: up to twice `lately`, until a quick one has come.
+// may be that much older, until a quick one has come. A peer that is dead is not brought to life
+// by what was on its way for longer than the silence that it is dead for: that tells of a time
+// before. So who holds heartbeats back revives a dead peer for no longer than dead_after intervals
+// of silence, once for each of its runs (`lately` old at most), and else by none that is older.
 #pragma once
 
 #include <cstdint>
@@ -32,10 +39,14 @@ public:
 
     explicit Freshness(Nanoseconds lately) : lately_(lately) {}
 
-    // `sent` by the peer's clock; `proven`: it echoes what we sent lately.
-    Verdict judge(Incarnation incarnation, std::uint64_t sent, bool proven, Moment now) const;
+    // When what it proves itself by was sent here, lately: it echoes it, or is the answer to it.
+    using Proof = std::optional<Moment>;
+
+    // `sent` by the peer's clock; `most_delay`: of what cannot prove itself, at most `lately`.
+    Verdict judge(Incarnation incarnation, std::uint64_t sent, Proof proof, Nanoseconds most_delay,
+                  Moment now) const;
     // It is new by its sequence number, too: it is what later ones are measured by.
-    void accept(Incarnation incarnation, std::uint64_t sent, bool proven, Moment now);
+    void accept(Incarnation incarnation, std::uint64_t sent, Proof proof, Moment now);
 
     Incarnation current() const { return current_; }  // 0: none yet
     // How much longer than the quickest of about the last minute it took to come, by the pace of
@@ -45,10 +56,9 @@ public:
 private:
     static constexpr std::size_t most_over = 16;
 
-    bool is_late(std::uint64_t sent, Moment now) const { return delayed(sent, now) > lately_; }
-
     Nanoseconds lately_;
     Incarnation current_ = 0;
+    Moment proven_at_{};  // the newest proof of `current_`
     std::deque<Incarnation> over_;
     RecentLeast behind_;  // our time less its time when heard: grows by what delays
 };

@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,18 @@ private:
     std::array<std::atomic<std::uint64_t>, most_vips> places_{};
 };
 
+// What a peer has answered by its stream.
+struct StreamAnswer {
+    std::optional<Heartbeat> said;  // nullopt: an earlier release, which only answers
+    Moment asked{};
+};
+
+// What this node answers by its streams, to peer i. Beyond `until` nothing.
+struct StreamWords {
+    Moment until = Moment::max();
+    std::vector<std::string> to;
+};
+
 // To the heartbeat thread, by any thread.
 struct HeartbeatInbox {
     WakeUp wake_up;
@@ -57,8 +70,9 @@ struct HeartbeatInbox {
     Slot<TakeoverOptions> takeover;
     Slot<OwnFitness> fitness;
     Slot<std::vector<VipHolding>> holdings;
+    Slot<std::vector<WirePlace>> wire;
     VipOrders moves;
-    std::atomic<std::uint32_t> answered{0};  // bit i: the stream of peer i
+    std::array<Slot<StreamAnswer>, model::most_cluster_nodes> answers;  // of the stream of peer i
     std::atomic<bool> stop{false};
 };
 
@@ -72,8 +86,8 @@ struct HeartbeatNews {
 struct HeartbeatOutbox {
     WakeUp wake_up;
     Slot<HeartbeatNews> news;
-    Slot<HeartbeatNews> read;        // given back: the heartbeat thread frees what it has allocated
-    std::atomic<bool> speaks{true};  // HeartbeatPort::speaks()
+    Slot<HeartbeatNews> read;  // given back: the heartbeat thread frees what it has allocated
+    Slot<StreamWords> words;   // to the session thread: HeartbeatPort::words_for()
 };
 
 // Appends; beyond `most_changes` one that another one of its peer follows is lost, and counted.

@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "sync/codec.h"
 #include "sync/heartbeat_mail.h"
 #include "sync/heartbeat_thread.h"
 
@@ -104,6 +105,7 @@ struct HeartbeatPort::Impl {
     const HeartbeatPortOptions options;
     HeartbeatInbox inbox;
     HeartbeatOutbox outbox;
+    std::unique_ptr<StreamWords> words;  // the newest; of the session thread
     HeartbeatThread work;
     std::shared_ptr<NewsReader> reader;
     std::thread thread;
@@ -146,19 +148,34 @@ void HeartbeatPort::set_holdings(std::vector<VipHolding> holdings) {
     impl_->inbox.wake_up.ring();
 }
 
+void HeartbeatPort::ask_on_wire(std::vector<WirePlace> places) {
+    impl_->inbox.wire.put(std::make_unique<std::vector<WirePlace>>(std::move(places)));
+    impl_->inbox.wake_up.ring();
+}
+
 bool HeartbeatPort::move_vip(VipId vip) {
     const bool fits = impl_->inbox.moves.put(vip);
     impl_->inbox.wake_up.ring();
     return fits;
 }
 
-void HeartbeatPort::stream_answered(std::size_t peer) {
-    impl_->inbox.answered.fetch_or(std::uint32_t{1} << peer, std::memory_order_acq_rel);
+void HeartbeatPort::stream_answered(std::size_t peer, const std::string& heartbeat, Moment asked) {
+    auto answer = std::make_unique<StreamAnswer>();
+    answer->asked = asked;
+    if (!heartbeat.empty()) {
+        answer->said = decode_heartbeat(
+            {reinterpret_cast<const std::uint8_t*>(heartbeat.data()), heartbeat.size()});
+        if (!answer->said) return;  // what nobody understands vouches for nobody
+    }
+    impl_->inbox.answers.at(peer).put(std::move(answer));
     impl_->inbox.wake_up.ring();
 }
 
-bool HeartbeatPort::speaks() const {
-    return impl_->outbox.speaks.load(std::memory_order_relaxed);
+std::optional<std::string> HeartbeatPort::words_for(std::size_t peer) {
+    if (auto words = impl_->outbox.words.take()) impl_->words = std::move(words);
+    if (!impl_->words || std::chrono::steady_clock::now() >= impl_->words->until)
+        return std::nullopt;
+    return impl_->words->to.at(peer);
 }
 
 }  // namespace bascule::sync

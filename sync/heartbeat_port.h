@@ -13,9 +13,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/address.h"
 #include "model/config.h"
 #include "sync/cluster_key.h"
 #include "sync/membership.h"
@@ -43,10 +45,33 @@ struct PathState {
     std::uint64_t send_errors = 0;
 };
 
+// Where somebody is on a link.
+struct WirePlace {
+    int ifindex = 0;
+    Mac mac;
+
+    bool operator==(const WirePlace&) const = default;
+};
+
+// So many claimants are asked on the wire, and so long after each was seen.
+inline constexpr std::size_t most_wire_places = 16;
+
+// The link of the VIPs as a path (heartbeat_wire.h).
+struct WireState {
+    std::string problem;  // empty: open
+    std::uint64_t received = 0;
+    std::array<std::uint64_t, 16> unopened{};  // by enum Unopened
+    std::uint64_t dropped = 0;                 // beyond what is read of it
+    std::uint64_t sent = 0;
+    std::uint64_t send_errors = 0;
+};
+
 struct HeartbeatReport {
     std::vector<PeerView> peers;  // in order of the configuration's nodes, without this one
     std::vector<PathState> paths;
-    std::uint64_t slept = 0;  // times that this thread came much too late
+    WireState wire;
+    std::vector<WirePlace> wire_places;  // of `peers`, where each was heard by it; ifindex 0: never
+    std::uint64_t slept = 0;             // times that this thread came much too late
     Nanoseconds slept_longest{0};
     std::uint64_t changes_lost = 0;  // the control thread was away too long; never a peer's newest
     std::string priority;            // "SCHED_FIFO 20", or why not
@@ -80,13 +105,19 @@ public:
     // Any thread; these reach the heartbeat thread as messages.
     void set_facts(const NodeFacts& facts);
     void set_keys(const ClusterKeys& keys);
-    void stream_answered(std::size_t peer);
-    // Its heartbeats leave this host, or nobody waits for them. Who is silent must not be vouched
-    // for by his stream: he is not found by his VIPs any more, so somebody else has to be.
-    bool speaks() const;
+    // `heartbeat`: what the answer carried, asked for at that moment; empty: an earlier release's.
+    void stream_answered(std::size_t peer, const std::string& heartbeat, Moment asked);
+    // Session thread: the heartbeat for this peer that its question by the stream is answered with.
+    // Nullopt: none of this node's has left this host for dead_after intervals, though somebody
+    // waits for them, or the heartbeat thread hangs. Who is silent must not be vouched for by his
+    // stream: he is not found by his VIPs any more, so somebody else has to be.
+    std::optional<std::string> words_for(std::size_t peer);
     void set_fitness(const OwnFitness& fitness);
     void set_takeover(const TakeoverOptions& options);  // as in HeartbeatPortOptions
     void set_holdings(std::vector<VipHolding> holdings);
+    // Who claims VIPs of this node, on their links: peers that do not hear this node are looked for
+    // there (Membership::ask_by_wire). At most most_wire_places of them.
+    void ask_on_wire(std::vector<WirePlace> places);
     // The operator's word. At most most_vips that the thread has not read yet; false: too many.
     bool move_vip(VipId vip);
 

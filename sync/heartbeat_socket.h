@@ -39,6 +39,7 @@ public:
     // A datagram that is too long is cut to one byte more than most_datagram.
     std::span<const std::uint8_t> datagram(std::size_t index) const;
     model::Endpoint source(std::size_t index) const;
+    const sockaddr_storage& raw_source(std::size_t index) const { return sources_[index]; }
 
 private:
     std::array<std::array<std::uint8_t, most_datagram + 1>, most> rooms_;

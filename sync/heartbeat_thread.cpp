@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <chrono>
 #include <ctime>
 #include <set>
 #include <stdexcept>
 #include <utility>
 
+#include "sync/codec.h"
 #include "sync/codec_bounds.h"
 #include "sync/realtime.h"
 
@@ -71,6 +71,7 @@ MembershipOptions membership_options(const HeartbeatPortOptions& options) {
     out.dead_after = options.cluster.dead_after;
     out.peers = peers_of(options.cluster, options.self);
     out.paths = own_node(options).addresses.size();
+    out.wire = true;
     out.release = options.release;
     return out;
 }
@@ -106,23 +107,27 @@ HeartbeatThread::HeartbeatThread(const HeartbeatPortOptions& options, std::uniqu
             callbacks, monotonic()),
       seals_(std::move(seals)),
       paths_(make_paths(options)),
+      wire_(interval_),
+      wire_places_(options.cluster.nodes.size() - 1),
       batch_(std::make_unique<DatagramBatch>()),
       probe_stream_(callbacks.probe_stream),
       inbox_(inbox),
       outbox_(outbox) {}
 
 void HeartbeatThread::run() {
-    priority_ = take_realtime_priority();
+    priority_ = take_realtime_priority("heartbeat", Urgency::heartbeat);
     last_tick_ = last_refill_ = due_ = next_look_ = next_report_ = monotonic();
     while (!inbox_.stop.load(std::memory_order_acquire)) {
         // What has come counts before anybody is held for silent.
         for (std::size_t path = 0; path < paths_.size(); ++path)
             read_path(path);
+        read_wire();
         read_mail();
         const Moment now = monotonic();
         if (now >= next_look_) {
             for (HeartbeatSocket& path : paths_)
                 path.look_after();
+            wire_.look_after();
             next_look_ = now + look_every;
         }
         if (now >= due_) tick(now);
@@ -134,15 +139,16 @@ void HeartbeatThread::run() {
 }
 
 void HeartbeatThread::wait() {
-    std::array<pollfd, model::most_cluster_paths + 1> ready{};
+    std::array<pollfd, model::most_cluster_paths + 2> ready{};
     std::size_t count = 0;
     ready[count++] = {inbox_.wake_up.fd(), POLLIN, 0};
     for (const HeartbeatSocket& path : paths_)
         ready.at(count++) = {path.readable(), POLLIN, 0};
+    ready.at(count++) = {wire_.readable(), POLLIN, 0};
     const Moment next = std::min({due_, next_look_, next_report_});
     const timespec time = until(next, monotonic());
     const bool any = ::ppoll(ready.data(), count, &time, nullptr) > 0;
-    for (std::size_t path = 0; path < paths_.size(); ++path)
+    for (std::size_t path = 0; path <= paths_.size(); ++path)  // the last one is the wire
         announced_.at(path) = any && ready.at(path + 1).revents != 0;
 }
 
@@ -152,11 +158,16 @@ void HeartbeatThread::read_mail() {
     if (auto seals = inbox_.seals.take()) seals_ = std::move(seals);
     if (const auto facts = inbox_.facts.take()) membership_.set_facts(*facts);
     if (vips_.read(inbox_)) look_ = true;
-    std::uint32_t answered = inbox_.answered.exchange(0, std::memory_order_acq_rel);
-    for (; answered != 0; answered &= answered - 1)
-        carry_out(membership_.on_stream_answer(static_cast<std::size_t>(std::countr_zero(answered)),
-                                               monotonic()),
-                  monotonic());
+    if (const auto places = inbox_.wire.take()) ask_on_wire(*places, monotonic());
+    for (std::size_t peer = 0; peer < inbox_.answers.size(); ++peer) {
+        const auto answer = inbox_.answers[peer].take();
+        if (!answer) continue;
+        const Moment now = monotonic();
+        MembershipOutput output =
+            membership_.on_stream_answer(peer, answer->said, answer->asked, now, wall());
+        look_ = look_ || output.counted;
+        carry_out(std::move(output), now);
+    }
 }
 
 void HeartbeatThread::read_path(std::size_t path) {
@@ -178,17 +189,54 @@ void HeartbeatThread::on_datagram(std::size_t path, std::size_t peer,
     carry_out(std::move(output), now);
 }
 
+// ---- the link of the VIPs ----
+
+void HeartbeatThread::read_wire() {
+    wire_.read(
+        *batch_, [this](const WirePlace& from, auto frame) { on_frame(from, frame); },
+        std::exchange(announced_.at(paths_.size()), false));
+}
+
+void HeartbeatThread::ask_on_wire(const std::vector<WirePlace>& places, Moment now) {
+    wire_suspects_.assign(places.begin(), places.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                               places.size(), most_wire_places)));
+    membership_.ask_by_wire(now);
+}
+
+void HeartbeatThread::on_frame(const WirePlace& from, std::span<const std::uint8_t> frame) {
+    const auto opened = seals_->opener.open(frame);
+    if (opened.why != Unopened::none) return wire_.count_unopened(opened.why);
+    const Moment now = monotonic();
+    MembershipOutput output =
+        membership_.on_heartbeat(opened.peer, paths_.size(), opened.heartbeat, now, wall());
+    // Whoever passes on what a peer has said may be answered: it is sealed, and to that peer.
+    if (output.counted) wire_places_.at(opened.peer) = from;
+    look_ = look_ || output.counted;
+    carry_out(std::move(output), now);
+}
+
+// To where it was heard; while it is not heard, to whoever claims a VIP of this node.
+bool HeartbeatThread::send_by_wire(std::size_t peer, std::span<const std::uint8_t> datagram) {
+    if (membership_.heard_by_wire(peer)) return wire_.send(wire_places_.at(peer), datagram);
+    bool sent = false;
+    for (const WirePlace& place : wire_suspects_)
+        sent = wire_.send(place, datagram) || sent;
+    return sent;
+}
+
+// ---- time ----
+
 void HeartbeatThread::tick(Moment now) {
     last_tick_ = now;
     if (now - last_refill_ >= interval_ / 2) {
         last_refill_ = now;
         for (HeartbeatSocket& path : paths_)
             path.refill();
+        wire_.refill();
     }
     // What was true before this thread slept is not said once more.
     if (const Nanoseconds slept = membership_.overslept(now); slept > 0ns) look(slept, now);
     carry_out(membership_.on_tick(now, wall()), now);
-    outbox_.speaks.store(vips_.speaks(now), std::memory_order_relaxed);
     look_ = true;
 }
 
@@ -209,7 +257,10 @@ void HeartbeatThread::carry_out(MembershipOutput output, Moment now) {
     std::uint32_t reached = 0;  // bit i: something has left for peer i
     for (const HeartbeatToSend& heartbeat : output.send)
         if (send(heartbeat)) reached |= std::uint32_t{1} << heartbeat.peer;
-    if (output.round) vips_.sent_round(membership_, reached, now);
+    if (output.round) {
+        vips_.sent_round(membership_, reached, now);
+        put_words(now);
+    }
     for (const std::size_t peer : output.probe_streams)
         probe_stream_(peer);
     for (MembershipChange& change : output.changes)
@@ -220,8 +271,18 @@ void HeartbeatThread::carry_out(MembershipOutput output, Moment now) {
     }
 }
 
+// What is said by heartbeats is said by streams, too, to who asks there.
+void HeartbeatThread::put_words(Moment now) {
+    auto words = std::make_unique<StreamWords>();
+    words->until = vips_.speaks_until();
+    for (std::size_t peer = 0; peer < wire_places_.size(); ++peer)
+        words->to.push_back(encode_heartbeat(membership_.for_stream(peer, now, wall())));
+    outbox_.words.put(std::move(words));
+}
+
 bool HeartbeatThread::send(const HeartbeatToSend& to_send) {
     const auto datagram = seals_->sealer.seal(to_send.heartbeat);
+    if (to_send.path == paths_.size()) return send_by_wire(to_send.peer, datagram);
     return paths_[to_send.path].send(to_send.peer, datagram);
 }
 
@@ -240,6 +301,8 @@ void HeartbeatThread::report(Moment now) {
     news->report.paths.clear();
     for (HeartbeatSocket& path : paths_)
         news->report.paths.push_back(path.state());
+    news->report.wire = wire_.state();
+    news->report.wire_places = wire_places_;
     news->report.slept = slept_;
     news->report.slept_longest = slept_longest_;
     news->report.changes_lost = changes_lost_;

@@ -14,6 +14,7 @@
 #include "sync/heartbeat_port.h"
 #include "sync/heartbeat_socket.h"
 #include "sync/heartbeat_vips.h"
+#include "sync/heartbeat_wire.h"
 #include "sync/membership.h"
 
 namespace bascule::sync {
@@ -38,12 +39,17 @@ private:
     void wait();
     void read_mail();
     void read_path(std::size_t path);
+    void read_wire();
+    void ask_on_wire(const std::vector<WirePlace>& places, Moment now);
     void on_datagram(std::size_t path, std::size_t peer, std::span<const std::uint8_t> datagram);
+    void on_frame(const WirePlace& from, std::span<const std::uint8_t> frame);
     void tick(Moment now);
     void set_due();
     void look(Nanoseconds slept, Moment now);
     void carry_out(MembershipOutput output, Moment now);
+    void put_words(Moment now);
     bool send(const HeartbeatToSend& heartbeat);
+    bool send_by_wire(std::size_t peer, std::span<const std::uint8_t> datagram);
     void report(Moment now);
 
     const Nanoseconds interval_;
@@ -51,7 +57,11 @@ private:
     HeartbeatVips vips_;
     std::unique_ptr<Seals> seals_;
     std::vector<HeartbeatSocket> paths_;
-    std::array<bool, model::most_cluster_paths> announced_{};  // poll said that something is there
+    HeartbeatWire wire_;
+    std::vector<WirePlace> wire_places_;    // where each peer was heard by it; ifindex 0: never
+    std::vector<WirePlace> wire_suspects_;  // where one may be that is not heard at all
+    // Of the paths and the wire: poll said that something is there.
+    std::array<bool, model::most_cluster_paths + 1> announced_{};
     std::unique_ptr<DatagramBatch> batch_;
     std::function<void(std::size_t)> probe_stream_;
     HeartbeatInbox& inbox_;

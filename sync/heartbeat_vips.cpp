@@ -87,9 +87,13 @@ bool HeartbeatVips::look(Membership& membership, Nanoseconds slept, Moment now) 
 void HeartbeatVips::set_deadlines() {
     std::vector<VipDeadline> deadlines = takeover_.deadlines(promised_);
     std::vector<VipDeadline> changed;
-    for (const VipDeadline& deadline : deadlines)
-        if (renew_ || std::ranges::find(given_, deadline) == given_.end())
+    for (const VipDeadline& deadline : deadlines) {
+        // One that yields is said once: it may have ended by an announcement that nothing but the
+        // data plane has heard.
+        const bool again = renew_ && !deadline.yields;
+        if (again || std::ranges::find(given_, deadline) == given_.end())
             changed.push_back(deadline);
+    }
     renew_ = false;
     given_ = std::move(deadlines);
     if (!changed.empty() && set_deadlines_) set_deadlines_(changed);

@@ -5,10 +5,10 @@
 // A deadline is a promise: XDP answers for a VIP so long after this node's last sign of life as
 // peers wait for the next one. So it counts from the last round of heartbeats that has really left
 // this host, not from the clock: when nothing leaves (its interface is gone, its queue is full),
-// peers hear nothing (nor is a question by the stream answered: speaks()), and one of them takes
-// the VIP; until then XDP has to be silent. Where no peer lives nobody takes anything, and every
-// round counts. Whose heartbeats go out again after that has been away, to his peers, just as if he
-// had slept; so Takeover is told that he has.
+// peers hear nothing (nor is a question by the stream answered: speaks_until()), and one of them
+// takes the VIP; until then XDP has to be silent. Where no peer lives nobody takes anything, and
+// every round counts. Whose heartbeats go out again after that has been away, to his peers, just as
+// if he had slept; so Takeover is told that he has.
 //
 // Thread: the heartbeat thread's.
 #pragma once
@@ -42,8 +42,8 @@ public:
     // says whether they are to be spoken of at once. `slept`: this thread, until now.
     bool look(Membership& membership, Nanoseconds slept, Moment now);
     Moment next() const { return takeover_.next(); }
-    // What it has promised to its peers is not over.
-    bool speaks(Moment now) const { return now - promised_ < interval_ * dead_after_; }
+    // What it has promised to its peers is over then, unless another round leaves this host.
+    Moment speaks_until() const { return promised_ + interval_ * dead_after_; }
 
     bool has_news() const { return !moves_.empty(); }
     // Into a report that is new or was not read yet.

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Joins each peer's life (peer_life.h), freshness (freshness.h) and paths (peer_path.h).
-#include "sync/membership.h"
-
+// What is heard, when it is judged, and what is said. What is known of it: membership_view.cpp.
 #include <algorithm>
 #include <stdexcept>
 
-#include "sync/freshness.h"
-#include "sync/peer_life.h"
-#include "sync/peer_path.h"
-#include "sync/peer_said.h"
+#include "sync/membership_impl.h"
 
 namespace bascule::sync {
 namespace {
@@ -26,52 +21,7 @@ std::string counted(std::size_t count, const char* noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
-struct Peer {
-    std::string name;
-    PeerLife life;
-    Freshness freshness;
-    std::vector<PeerPath> paths;
-
-    PeerSaid said{};
-    std::uint64_t unverified = 0;
-};
-
 }  // namespace
-
-struct Membership::Impl {
-    Impl(MembershipOptions asked, Moment now);
-
-    void hear(Peer& peer, std::size_t index, std::size_t path, const Heartbeat& heartbeat,
-              const Echo* proof, bool late, Moment now, WallMilliseconds wall,
-              MembershipOutput& out);
-    void begin(Peer& peer, Incarnation incarnation);
-    void judge(std::size_t index, bool slept, Moment now, WallMilliseconds wall,
-               MembershipOutput& out);
-    void send(std::size_t index, std::size_t path, Moment now, WallMilliseconds wall,
-              MembershipOutput& out);
-    void send_everywhere(std::size_t index, Moment now, WallMilliseconds wall,
-                         MembershipOutput& out);
-    void send_round(Moment now, WallMilliseconds wall, MembershipOutput& out);
-    void speak(Moment now, WallMilliseconds wall, MembershipOutput& out);
-    Nanoseconds oversleep(Moment now) const;
-    Nanoseconds patience(const Peer& peer) const;
-    Moment next_tick() const;
-    PeerView view_of(const Peer& peer, Moment now) const;
-    PathView view_of(const PeerPath& path, Moment now) const;
-    Nanoseconds silence_allowed() const { return options.interval * options.dead_after; }
-
-    MembershipOptions options;
-    Nanoseconds lately;
-    NodeFacts facts;
-    std::vector<VipClaim> claims;
-    std::vector<Peer> peers;
-    Moment next_round;  // of heartbeats
-    Moment stamp{};     // of the newest heartbeat: who hears two believes the later one
-    Moment may_speak;   // the next one out of turn, not before
-    bool speak_later = false;
-    Moment expected_tick;    // the caller should be back by then
-    Moment measure_after{};  // what was sent before is no measure: this node slept meanwhile
-};
 
 Membership::Impl::Impl(MembershipOptions asked, Moment now)
     : options(std::move(asked)),
@@ -87,8 +37,13 @@ Membership::Impl::Impl(MembershipOptions asked, Moment now)
         peers.push_back({.name = name,
                          .life = PeerLife(options.interval, options.dead_after, now),
                          .freshness = Freshness(lately),
-                         .paths = std::vector<PeerPath>(options.paths)});
+                         .paths = std::vector<PeerPath>(options.paths + (options.wire ? 1 : 0))});
     }
+}
+
+bool Membership::Impl::lives(const Peer& peer) const {
+    const Liveness liveness = peer.life.liveness();
+    return liveness == Liveness::alive || liveness == Liveness::suspect;
 }
 
 // ---- in ----
@@ -100,12 +55,14 @@ void Membership::Impl::hear(Peer& peer, std::size_t index, std::size_t path_inde
     path.heard(heartbeat, now, late);
     if (proof != nullptr)
         path.echoed(*proof, now, !late && from_wire(proof->sent) >= measure_after);
-    peer.said.hear(heartbeat, peer.freshness.delayed(heartbeat.sent, now),
+    peer.said.hear(heartbeat, options.version, peer.freshness.delayed(heartbeat.sent, now),
                    path.round_trip().smoothed() / 2, now, wall);
     const Liveness before = peer.life.liveness();
     const Nanoseconds silent = now - peer.life.last_heard();
     if (peer.life.heard(now)) {
-        const std::string by = "heartbeats by path " + std::to_string(path_index + 1);
+        const std::string by = path_index == options.paths
+                                   ? "heartbeats on the link of a VIP"
+                                   : "heartbeats by path " + std::to_string(path_index + 1);
         const bool first = before == Liveness::unknown;
         out.changes.push_back({.peer = index,
                                .from = before,
@@ -126,17 +83,19 @@ MembershipOutput Membership::on_heartbeat(std::size_t index, std::size_t path_in
                                           const Heartbeat& heartbeat, Moment now,
                                           WallMilliseconds wall) {
     MembershipOutput out;
-    Peer& peer = impl_->peers.at(index);
+    MembershipPeer& peer = impl_->peers.at(index);
     PeerPath& path = peer.paths.at(path_index);
     if (heartbeat.path != path_index) {
         path.refuse_replayed();
         return out;
     }
     const Echo* proof = path.proof(heartbeat, impl_->options.incarnation, now - impl_->lately, now);
-    const bool proven = proof != nullptr;
+    const Freshness::Proof proven =
+        proof != nullptr ? Freshness::Proof(from_wire(proof->sent)) : std::nullopt;
     // It has waited in our socket, nobody knows how long.
     const bool late = impl_->oversleep(now) > Nanoseconds(0);
-    const auto verdict = peer.freshness.judge(heartbeat.incarnation, heartbeat.sent, proven, now);
+    const auto verdict = peer.freshness.judge(heartbeat.incarnation, heartbeat.sent, proven,
+                                              impl_->most_delay(peer), now);
     switch (verdict) {
         case Freshness::Verdict::unproven:
             ++peer.unverified;
@@ -171,9 +130,52 @@ MembershipOutput Membership::on_heartbeat(std::size_t index, std::size_t path_in
     return out;
 }
 
-MembershipOutput Membership::on_stream_answer(std::size_t peer, Moment) {
-    impl_->peers.at(peer).life.answered();
-    return {};
+// What tells of a time before the peer died does not bring it back.
+Nanoseconds Membership::Impl::most_delay(const Peer& peer) const {
+    return peer.life.liveness() == Liveness::dead ? silence_allowed() : lately;
+}
+
+// TLS vouches for who speaks and for its order; that it was asked for a moment ago makes it fresh.
+MembershipOutput Membership::on_stream_answer(std::size_t index,
+                                              const std::optional<Heartbeat>& said, Moment asked,
+                                              Moment now, WallMilliseconds wall) {
+    MembershipOutput out;
+    MembershipPeer& peer = impl_->peers.at(index);
+    const bool lives = impl_->lives(peer);
+    if (!said) {
+        if (lives) peer.life.answered(now);
+        return out;
+    }
+    if (said->node != peer.name || said->to != impl_->options.self) return out;
+    // Not who goes, nor by what has waited for as long as a silence that tells of a death.
+    const bool old = said->facts.leaving || now - asked > impl_->silence_allowed();
+    if (!lives && old) return out;
+    const auto verdict =
+        peer.freshness.judge(said->incarnation, said->sent, asked, impl_->lately, now);
+    const bool begins = verdict == Freshness::Verdict::begins;
+    if (!begins && verdict != Freshness::Verdict::counts) return out;
+    const bool restarted = begins && peer.freshness.current() != 0;
+    if (begins) impl_->begin(peer, said->incarnation);
+    out.counted = true;
+    peer.freshness.accept(said->incarnation, said->sent, asked, now);
+    peer.said.hear(*said, impl_->options.version, peer.freshness.delayed(said->sent, now),
+                   Nanoseconds(0), now, wall);
+    const Liveness before = peer.life.liveness();
+    const bool revived = peer.life.answered(now);
+    if (revived || restarted)
+        out.changes.push_back(
+            {.peer = index,
+             .from = before,
+             .to = peer.life.liveness(),
+             .restarted = restarted,
+             .why = restarted ? "it was started anew" : "it answers by its stream"});
+    return out;
+}
+
+Heartbeat Membership::for_stream(std::size_t index, Moment now, WallMilliseconds wall) const {
+    Heartbeat heartbeat = impl_->words_for(impl_->peers.at(index), wall);
+    heartbeat.sent = to_wire(std::max(impl_->stamp, now));
+    return heartbeat;
 }
 
 // ---- time ----
@@ -200,7 +202,7 @@ void Membership::Impl::judge(std::size_t index, bool slept, Moment now, WallMill
     const PeerLife::Step step = peer.life.tick(now, slept, patience(peer), peer.said.facts.leaving);
     if (step.changed) {
         const Liveness after = peer.life.liveness();
-        std::string why = "no heartbeat on " + counted(peer.paths.size(), "path") + " for " +
+        std::string why = "no heartbeat on " + counted(options.paths, "path") + " for " +
                           in_milliseconds(now - peer.life.last_heard());
         if (after == Liveness::dead && before == Liveness::alive)
             why = "it said that it leaves, and is silent";
@@ -220,7 +222,7 @@ MembershipOutput Membership::on_tick(Moment now, WallMilliseconds wall) {
     for (std::size_t peer = 0; peer < impl_->peers.size(); ++peer)
         impl_->judge(peer, slept, now, wall, out);
     if (now >= impl_->next_round) {
-        for (Peer& peer : impl_->peers)
+        for (MembershipPeer& peer : impl_->peers)
             for (PeerPath& path : peer.paths)
                 path.allow_answers(2 * PeerLife::probes_a_round);
         impl_->send_round(now, wall, out);
@@ -255,29 +257,37 @@ Nanoseconds Membership::overslept(Moment now) const {
 void Membership::Impl::send(std::size_t index, std::size_t path, Moment now, WallMilliseconds wall,
                             MembershipOutput& out) {
     Peer& peer = peers[index];
-    const Liveness liveness = peer.life.liveness();
-    HeartbeatToSend to{.peer = index, .path = path, .heartbeat = {}};
+    HeartbeatToSend to{.peer = index, .path = path, .heartbeat = words_for(peer, wall)};
     Heartbeat& heartbeat = to.heartbeat;
-    heartbeat.node = options.self;
-    heartbeat.to = peer.name;
-    heartbeat.incarnation = options.incarnation;
     heartbeat.path = static_cast<std::uint32_t>(path);
     heartbeat.sequence = peer.paths[path].next_sequence();
     stamp = std::max(stamp, now);
     heartbeat.sent = to_wire(stamp);
-    heartbeat.wall = wall;
     heartbeat.echoes = peer.paths[path].echoes(now - lately, now);
-    heartbeat.probe = liveness == Liveness::suspect;
-    heartbeat.hears = liveness == Liveness::alive || liveness == Liveness::suspect;
+    heartbeat.probe = peer.life.liveness() == Liveness::suspect;
+    out.send.push_back(std::move(to));
+}
+
+// What is the same by whichever way it goes.
+Heartbeat Membership::Impl::words_for(const Peer& peer, WallMilliseconds wall) const {
+    Heartbeat heartbeat;
+    heartbeat.version = options.version;
+    heartbeat.needs = options.needs;
+    heartbeat.node = options.self;
+    heartbeat.to = peer.name;
+    heartbeat.incarnation = options.incarnation;
+    heartbeat.wall = wall;
+    heartbeat.hears = lives(peer);
     heartbeat.facts = facts;
     heartbeat.claims = claims;
-    out.send.push_back(std::move(to));
+    return heartbeat;
 }
 
 void Membership::Impl::send_everywhere(std::size_t index, Moment now, WallMilliseconds wall,
                                        MembershipOutput& out) {
     for (std::size_t path = 0; path < options.paths; ++path)
         send(index, path, now, wall, out);
+    if (uses_wire(peers[index], now)) send(index, options.paths, now, wall, out);
 }
 
 // In turn or out of it: it says what is, so nothing is left to be said.
@@ -301,100 +311,6 @@ MembershipOutput Membership::speak(Moment now, WallMilliseconds wall) {
     impl_->speak_later = true;
     if (now >= impl_->may_speak) impl_->speak(now, wall, out);
     return out;
-}
-
-// ---- what is known ----
-
-PathView Membership::Impl::view_of(const PeerPath& path, Moment now) const {
-    PathView view;
-    view.heard = path.heard_since(now - silence_allowed());
-    view.hears_us = view.heard && path.echoed_since(now - silence_allowed() - options.interval -
-                                                    path.round_trip().smoothed());
-    view.last_heard = path.last_heard();
-    view.rtt = path.round_trip().smoothed();
-    view.rtt_least = path.round_trip().least();
-    view.loss = path.loss(now, options.interval);
-    view.received = path.received();
-    view.replayed = path.replayed();
-    view.late = path.late();
-    return view;
-}
-
-PeerView Membership::Impl::view_of(const Peer& peer, Moment now) const {
-    PeerView view;
-    view.name = peer.name;
-    view.liveness = peer.life.liveness();
-    view.since = peer.life.since();
-    view.incarnation = peer.freshness.current();
-    const bool heard = view.liveness == Liveness::alive || view.liveness == Liveness::suspect;
-    view.hears_us = heard && peer.said.hears_us;
-    view.incompatible = peer.said.incompatible;
-    view.version = peer.said.version;
-    view.facts = peer.said.facts;
-    view.claims = peer.said.claims;
-    view.wall_skew = peer.said.wall_skew;
-    view.unverified = peer.unverified;
-    view.suspected = peer.life.suspected();
-    view.died = peer.life.died();
-    for (const PeerPath& path : peer.paths)
-        view.paths.push_back(view_of(path, now));
-    return view;
-}
-
-Membership::Membership(MembershipOptions options, Moment now)
-    : impl_(std::make_unique<Impl>(std::move(options), now)) {}
-
-Membership::~Membership() = default;
-
-void Membership::set_facts(const NodeFacts& facts) {
-    impl_->facts = facts;
-    impl_->facts.release = impl_->options.release;
-}
-
-void Membership::set_claims(std::vector<VipClaim> claims) {
-    if (claims == impl_->claims) return;
-    impl_->claims = std::move(claims);
-    // Whatever says this is newer than what says the former, also when a clock has not moved.
-    impl_->stamp += Nanoseconds(1);
-}
-
-std::vector<PeerView> Membership::view(Moment now) const {
-    std::vector<PeerView> views;
-    for (const Peer& peer : impl_->peers)
-        views.push_back(impl_->view_of(peer, now));
-    return views;
-}
-
-Liveness Membership::liveness(std::size_t peer) const {
-    return impl_->peers.at(peer).life.liveness();
-}
-
-std::span<const VipClaim> Membership::claims(std::size_t peer) const {
-    return impl_->peers.at(peer).said.claims;
-}
-
-Moment Membership::claims_heard(std::size_t peer) const {
-    return impl_->peers.at(peer).said.at;
-}
-
-bool Membership::incompatible(std::size_t peer) const {
-    return impl_->peers.at(peer).said.incompatible;
-}
-
-bool Membership::hears_us(std::size_t peer) const {
-    return impl_->peers.at(peer).said.hears_us;
-}
-
-bool Membership::sees_witness(std::size_t peer) const {
-    const PeerSaid& said = impl_->peers.at(peer).said;
-    return said.facts.witness && !said.incompatible;
-}
-
-bool Membership::alone() const {
-    return std::ranges::all_of(impl_->peers, [](const Peer& peer) {
-        const Liveness liveness = peer.life.liveness();
-        return liveness == Liveness::unknown || liveness == Liveness::dead;
-    });
 }
 
 }  // namespace bascule::sync

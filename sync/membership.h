@@ -6,12 +6,15 @@
 // on all and half of one more: then direct probes go out by every path and by the stream; dead when
 // none was answered within an interval (or what round trips take, when that is longer). A node that
 // slept itself (on_tick came late) does not blame its peers: it waits one more round, in which it
-// probes. Who answers by the stream alone stays suspect.
+// probes. Who answers by the stream alone is suspect, also one that was dead or never heard; what
+// it claims comes with the answer, so that a path that carries streams and no heartbeats joins two
+// nodes all the same.
 //
 // Freshness. An incarnation of a peer counts only once it has echoed something that this very run
-// has sent lately: a recording of yesterday never does. After that, sequence numbers (a window a
-// path) keep out what was heard before, the pace of its clock what was held back on its way, and an
-// incarnation that was replaced never comes back.
+// has sent lately, and later than what the one before it has echoed last: a recording of yesterday
+// never does, nor what an earlier run said that was overtaken on its way. After that, sequence
+// numbers (a window a path) keep out what was heard before, the pace of its clock what was held
+// back on its way, and an incarnation that was replaced never comes back.
 //
 // A thread that wakes up reads its sockets first and ticks then: what came meanwhile counts.
 #pragma once
@@ -43,7 +46,14 @@ struct MembershipOptions {
     std::uint32_t dead_after = 5;
     std::vector<std::string> peers;  // names; an index into this names a peer below
     std::size_t paths = 1;           // the same for all peers
+    // One more path, of this index, for peers that the others do not join: the link that VIPs are
+    // on. It is used only where ask_by_wire() has said so lately or the peer was heard by it
+    // lately, and as long as no other path carries both ways.
+    bool wire = false;
     std::string release;
+    // What it speaks, and what who hears it has to know.
+    std::uint32_t version = protocol_version;
+    std::uint32_t needs = protocol_needs;
 };
 
 struct MembershipChange {
@@ -69,6 +79,9 @@ struct MembershipOutput {
     bool round = false;    // `send` has one for every peer by every path
     bool counted = false;  // the heartbeat was not refused
 };
+
+// So long a peer is looked for on the wire; and so long what was heard there counts.
+inline constexpr Nanoseconds wire_memory = std::chrono::seconds(2);
 
 struct PathView {
     bool heard = false;     // within the last dead_after intervals
@@ -97,6 +110,8 @@ struct PeerView {
     std::uint64_t suspected = 0;   // times
     std::uint64_t died = 0;        // times
     std::vector<PathView> paths;
+    PathView wire;
+    bool by_wire = false;  // it lives, and is heard by the wire alone
 };
 
 class Membership {
@@ -110,8 +125,12 @@ public:
     // and which came by `path`. Indexes beyond the options are a bug.
     MembershipOutput on_heartbeat(std::size_t peer, std::size_t path, const Heartbeat& heartbeat,
                                   Moment now, WallMilliseconds wall);
-    // The peer's stream brought something that it sent after it was asked.
-    MembershipOutput on_stream_answer(std::size_t peer, Moment now);
+    // The peer's stream brought the answer to what it was asked at `asked`: what for_stream() made
+    // there. Nullopt: it is of an earlier release, which answers, and says nothing.
+    MembershipOutput on_stream_answer(std::size_t peer, const std::optional<Heartbeat>& said,
+                                      Moment asked, Moment now, WallMilliseconds wall);
+    // What this node answers to a peer that asks by the stream.
+    Heartbeat for_stream(std::size_t peer, Moment now, WallMilliseconds wall) const;
     // To be called every interval, and at next_tick() when that is earlier.
     MembershipOutput on_tick(Moment now, WallMilliseconds wall);
     Moment next_tick() const;
@@ -125,6 +144,11 @@ public:
     // should know at once. At most four in an interval; what is asked sooner is sent by on_tick().
     MembershipOutput speak(Moment now, WallMilliseconds wall);
 
+    // Somebody on the link of a VIP claims it, and may be a peer that is not heard.
+    void ask_by_wire(Moment now);
+    // Heartbeats to it by the wire go to where it was heard.
+    bool heard_by_wire(std::size_t peer) const;
+
     std::vector<PeerView> view(Moment now) const;
     Liveness liveness(std::size_t peer) const;
     // What a peer says of VIPs, in its newest heartbeat; valid until the next call of any on_.
@@ -135,6 +159,7 @@ public:
     // The rest of what takeover wants to know of it, without view()'s price. Of one that is
     // incompatible it is not known that it sees a witness.
     bool incompatible(std::size_t peer) const;
+    // And understands it.
     bool hears_us(std::size_t peer) const;
     bool sees_witness(std::size_t peer) const;
     // Dead or unknown, all of them.

@@ -140,6 +140,9 @@ struct Ping {
 };
 struct Pong {
     std::uint64_t token = 0;
+    // As encode_heartbeat() makes it; empty: the speaker is of a release that does not say it. At
+    // most most_heartbeat bytes; whoever wants to know decodes it.
+    std::string heartbeat{};
 
     bool operator==(const Pong&) const = default;
 };

@@ -31,7 +31,24 @@ bool PeerLife::heard(Moment now) {
     return true;
 }
 
+bool PeerLife::answered(Moment now) {
+    const bool lives = liveness_ == Liveness::alive || liveness_ == Liveness::suspect;
+    if (!lives) {
+        become(Liveness::suspect, now);
+        probes_ = 0;
+        postponed_ = 0;
+        begin_round(now, Nanoseconds(0));
+    }
+    answered_ = true;
+    return !lives;
+}
+
 PeerLife::Step PeerLife::tick(Moment now, bool slept, Nanoseconds patience, bool left) {
+    if (liveness_ == Liveness::unknown || liveness_ == Liveness::dead) {
+        if (now < next_question_) return {};
+        next_question_ = now + interval_ * dead_after_;
+        return {.ask_stream = true};
+    }
     if (liveness_ == Liveness::suspect) return in_suspicion(now, slept, patience);
     if (liveness_ != Liveness::alive || now - last_heard_ < allowed_silence()) return {};
     if (left) {
@@ -87,7 +104,7 @@ Moment PeerLife::next() const {
             return probes_left_ > 0 ? std::min(next_probe_, judge_at_) : judge_at_;
         case Liveness::unknown:
         case Liveness::dead:
-            break;
+            return next_question_;
     }
     return Moment::max();
 }

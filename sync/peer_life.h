@@ -5,7 +5,7 @@
 // silent for dead_after - 1/2 intervals, and dead one interval later unless something answers.
 // Where round trips take longer than an interval the last round is as long as answers take, at most
 // dead_after intervals. Who answers by the stream alone stays suspect, and is asked again and
-// again.
+// again; who is dead, or was never heard, is asked by it once in dead_after intervals.
 //
 // From the last heartbeat that was heard until it is dead, in intervals I:
 //   at least  (dead_after + 1/2) I; for who said that he leaves (dead_after - 1/2) I
@@ -40,17 +40,21 @@ public:
     };
 
     PeerLife(Nanoseconds interval, std::uint32_t dead_after, Moment now)
-        : interval_(interval), dead_after_(dead_after), since_(now), last_heard_(now) {}
+        : interval_(interval),
+          dead_after_(dead_after),
+          since_(now),
+          last_heard_(now),
+          next_question_(now) {}
 
     // True: it was not alive before.
     bool heard(Moment now);
-    // By the stream, what it was asked since the round began.
-    void answered() { answered_ = true; }
+    // By the stream, what it was asked since the round began. True: it was dead, or not known.
+    bool answered(Moment now);
     // `slept`: this thread came much too late; `patience`: how long answers take; `left`: it has
     // said good-bye, so nothing is asked.
     Step tick(Moment now, bool slept, Nanoseconds patience, bool left);
 
-    // When tick() has something to do at the earliest; Moment::max(): when something is heard.
+    // When tick() has something to do at the earliest.
     Moment next() const;
     Liveness liveness() const { return liveness_; }
     Moment since() const { return since_; }
@@ -79,6 +83,8 @@ private:
     unsigned probes_left_ = 0;
     unsigned postponed_ = 0;
     bool answered_ = false;
+    // While dead or unknown.
+    Moment next_question_{};
 
     std::uint64_t suspected_ = 0;
     std::uint64_t died_ = 0;

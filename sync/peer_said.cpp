@@ -17,21 +17,29 @@ Nanoseconds skew(WallMilliseconds theirs, WallMilliseconds ours) {
 
 }  // namespace
 
-void PeerSaid::hear(const Heartbeat& heartbeat, Nanoseconds delayed, Nanoseconds way, Moment now,
-                    WallMilliseconds wall) {
+std::vector<VipClaim> only_what_it_has(const std::vector<VipClaim>& claims) {
+    std::vector<VipClaim> had;
+    for (const VipClaim& claim : claims)
+        if (has_it(claim.role)) had.push_back({.vip = claim.vip, .role = VipRole::holding});
+    return had;
+}
+
+void PeerSaid::hear(const Heartbeat& heartbeat, std::uint32_t version_here, Nanoseconds delayed,
+                    Nanoseconds way, Moment now, WallMilliseconds wall) {
     if (heartbeat.sent < sent) return;
     sent = heartbeat.sent;
     at = now - std::max(delayed, Nanoseconds(0));
     hears_us = heartbeat.hears;
     version = heartbeat.version;
-    incompatible = heartbeat.needs > protocol_version;
+    incompatible = heartbeat.needs > version_here;
     facts = heartbeat.facts;
     claims = heartbeat.claims;
     if (incompatible) {
-        // What it says may mean something else by now; that it lives, and which release, does not.
+        // What it says may mean something else by now; that it lives, whether it hears this node,
+        // which release it is, and which VIPs it has does not.
         facts = {};
         facts.release = heartbeat.facts.release;
-        claims.clear();
+        claims = only_what_it_has(heartbeat.claims);
     }
     wall_skew = skew(heartbeat.wall, wall) + way;
 }

@@ -11,6 +11,10 @@
 
 namespace bascule::sync {
 
+// Of what a release says that is not understood here (more than one lies between) this means the
+// same in all: which VIPs it has. The rest of a claim is left out.
+std::vector<VipClaim> only_what_it_has(const std::vector<VipClaim>& claims);
+
 struct PeerSaid {
     std::uint64_t sent = 0;  // by its clock
     bool hears_us = false;
@@ -23,8 +27,9 @@ struct PeerSaid {
 
     // Nothing when it is older than what is known. `delayed`: how long it was under way or waited,
     // as far as that is known; `way`: how long it takes at least.
-    void hear(const Heartbeat& heartbeat, Nanoseconds delayed, Nanoseconds way, Moment now,
-              WallMilliseconds wall);
+    // `version_here`: what this node understands.
+    void hear(const Heartbeat& heartbeat, std::uint32_t version_here, Nanoseconds delayed,
+              Nanoseconds way, Moment now, WallMilliseconds wall);
     // Another incarnation counts from now on: its clock begins anew.
     void begin() {
         sent = 0;

@@ -58,10 +58,11 @@ public:
     virtual Result<void> on_message(std::size_t peer, const StreamMessage& message) = 0;
     // The next frame for a peer; nullptr: none now (wake() when there is).
     virtual Frame next_frame(std::size_t peer) = 0;
-    // A Pong that answers probe().
-    virtual void on_answer(std::size_t peer) = 0;
-    // Whether a Ping is answered; a connection lives without Pongs.
-    virtual bool may_answer() const { return true; }
+    // A Pong that answers probe(), and when that was asked.
+    virtual void on_answer(std::size_t peer, const Pong& pong, Moment asked) = 0;
+    // What the Pong carries that a Ping is answered with: a heartbeat, or nothing. Nullopt: it is
+    // not answered; a connection lives without Pongs.
+    virtual std::optional<std::string> answer_to(std::size_t) { return std::string(); }
 };
 
 struct StreamView {

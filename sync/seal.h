@@ -24,7 +24,7 @@
 
 namespace bascule::sync {
 
-inline constexpr std::size_t most_datagram = 1200;  // bytes: fits every path
+inline constexpr std::size_t most_datagram = 1232;  // bytes: fits every path of IPv6
 
 enum class Unopened {
     none,

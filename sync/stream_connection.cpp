@@ -188,7 +188,8 @@ void StreamConnection::take(const StreamMessage& message) {
 
 void StreamConnection::take_open(const StreamMessage& message) {
     if (const auto* ping = std::get_if<Ping>(&message)) {
-        if (owner_->may_answer()) say(Pong{.token = ping->token});
+        auto heartbeat = owner_->answer_to(*this);
+        if (heartbeat) say(Pong{.token = ping->token, .heartbeat = std::move(*heartbeat)});
         return;
     }
     if (const auto* pong = std::get_if<Pong>(&message)) return on_pong(*pong);
@@ -201,9 +202,9 @@ void StreamConnection::on_pong(const Pong& pong) {
     const auto asked =
         std::ranges::find(probes_, pong.token, [](const auto& p) { return p.first; });
     if (asked == probes_.end()) return;
-    const bool lately = now() - asked->second <= probe_lasts;
+    const Moment when = asked->second;
     probes_.erase(probes_.begin(), asked + 1);
-    if (lately) owner_->on_answer(*this);
+    if (now() - when <= probe_lasts) owner_->on_answer(*this, pong, when);
 }
 
 // ---- going

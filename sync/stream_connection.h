@@ -12,6 +12,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -39,9 +40,9 @@ public:
         virtual Result<void> on_message(StreamConnection& connection,
                                         const StreamMessage& message) = 0;
         virtual Frame next_frame(StreamConnection& connection) = 0;
-        // A Pong that answers probe().
-        virtual void on_answer(StreamConnection& connection) = 0;
-        virtual bool may_answer() const = 0;
+        // A Pong that answers probe(), and when that was asked.
+        virtual void on_answer(StreamConnection& connection, const Pong& pong, Moment asked) = 0;
+        virtual std::optional<std::string> answer_to(StreamConnection& connection) = 0;
         // Nothing is taken or asked for any more.
         virtual void on_ended(StreamConnection& connection, End end, const std::string& why) = 0;
         // The socket is closed.

@@ -227,8 +227,12 @@ Frame PeerStreams::Impl::next_frame(StreamConnection& connection) {
     return user_.next_frame(index_of(connection));
 }
 
-void PeerStreams::Impl::on_answer(StreamConnection& connection) {
-    user_.on_answer(index_of(connection));
+void PeerStreams::Impl::on_answer(StreamConnection& connection, const Pong& pong, Moment asked) {
+    user_.on_answer(index_of(connection), pong, asked);
+}
+
+std::optional<std::string> PeerStreams::Impl::answer_to(StreamConnection& connection) {
+    return user_.answer_to(index_of(connection));
 }
 
 // ---- connections that end

@@ -57,8 +57,8 @@ private:
     Result<void> on_hello(StreamConnection& connection, const Hello& theirs) override;
     Result<void> on_message(StreamConnection& connection, const StreamMessage& message) override;
     Frame next_frame(StreamConnection& connection) override;
-    void on_answer(StreamConnection& connection) override;
-    bool may_answer() const override { return user_.may_answer(); }
+    void on_answer(StreamConnection& connection, const Pong& pong, Moment asked) override;
+    std::optional<std::string> answer_to(StreamConnection& connection) override;
     void on_ended(StreamConnection& connection, StreamConnection::End end,
                   const std::string& why) override;
     void on_gone(StreamConnection& connection) override;

@@ -14,7 +14,11 @@ namespace bascule::sync {
 
 struct Takeover::Impl {
     Impl(TakeoverOptions asked, const std::vector<std::string>& names, Moment now)
-        : options(std::move(asked)), peers(names), started(now), last_look(now) {
+        : options(std::move(asked)),
+          peers(options.self, names),
+          started(now),
+          last_look(now),
+          listens_since(now) {
         check(options);
         set_vips();
     }
@@ -24,6 +28,8 @@ struct Takeover::Impl {
     TakeoverAround around() const;
     void note_sleep(Nanoseconds said, Moment now);
     void note_company(Moment now);
+    void note_listening(Moment now);
+    Moment listens_until() const;
     void look(std::span<const PeerStanding> standings, Nanoseconds said, Moment now,
               TakeoverOutput& out);
     bool say_at_once(const std::vector<VipClaim>& made) const;
@@ -36,6 +42,8 @@ struct Takeover::Impl {
 
     Moment started;
     Moment last_look;
+    Moment listens_since;      // to links that are up
+    bool heard_lately = true;  // they were, at the last look
     bool listening = true;
     bool company = false;  // somebody lives
     Nanoseconds slept{0};  // before the last look, if beyond the deadline
@@ -81,6 +89,7 @@ TakeoverAround Takeover::Impl::around() const {
             .cut_off = cut_off,
             .doubtful = doubtful_until.has_value(),
             .unheard = woke ? peers.unheard_since(*woke) : nullptr,
+            .foreign = peers.foreign(),
             .slept = slept,
             .now = last_look};
 }
@@ -104,7 +113,19 @@ void Takeover::Impl::note_company(Moment now) {
     // One that answers in other ways only is not waited for without end.
     if (woke && (peers.unheard_since(*woke) == nullptr || now - *woke >= around().patience()))
         woke.reset();
-    if (fitness && (now - started >= options.listen || peers.all_ever_heard())) listening = false;
+    note_listening(now);
+}
+
+void Takeover::Impl::note_listening(Moment now) {
+    if (!listening) return;
+    // Looks are some time apart: it could hear at the one that finds it so, and not before.
+    if (!fitness || !fitness->hears || !heard_lately) listens_since = now;
+    heard_lately = fitness && fitness->hears;
+    if (fitness && (now >= listens_until() || peers.all_ever_heard())) listening = false;
+}
+
+Moment Takeover::Impl::listens_until() const {
+    return std::min(listens_since, started + longest_deafness) + options.listen;
 }
 
 void Takeover::Impl::look(std::span<const PeerStanding> standings, Nanoseconds said, Moment now,
@@ -153,7 +174,7 @@ TakeoverOutput Takeover::look(std::span<const PeerStanding> peers, Nanoseconds s
 Moment Takeover::next() const {
     const TakeoverAround around = impl_->around();
     Moment next = Moment::max();
-    if (impl_->listening && impl_->fitness) next = impl_->started + impl_->options.listen;
+    if (impl_->listening && impl_->fitness) next = impl_->listens_until();
     if (impl_->doubtful_until) next = std::min(next, *impl_->doubtful_until);
     if (impl_->woke) next = std::min(next, *impl_->woke + around.patience());
     for (const VipTakeover& vip : impl_->vips)

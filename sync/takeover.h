@@ -13,19 +13,21 @@
 //
 // Rules, in the order in which they count for a VIP that this node has:
 //   1. a live peer has it with a higher claim, or has it and has not heard this node for dead_after
-//      intervals (it cannot know better), or hears one that has it with a higher epoch: let go, and
-//      linger (below)
+//      intervals (it cannot know better), or hears one that has it with a higher epoch, or with the
+//      same one and an earlier name: let go, and linger (below)
 //   2. no carrier, not wanted: let go at once
 //   3. no witness answers, and either no peer lives or one that lives still sees one: offer it to a
 //      peer that can for offer_time; as 2 when there is none, or it has not taken it by then
 //   4. this node slept longer than its deadline while a peer could have taken: let go and linger,
 //      and take again only after every peer that lives has been heard since
-//   5. the address is not to be had on this host any more, and a peer could take: let go at once
-//   6. leaving, no program attached, moved away by the operator: offer it. A peer that can takes it
-//      (for the operator's word one that is ready); while none can it stays
+//   5. the address is not to be had on this host any more, or nobody renews it and its lease has
+//      run out, and a peer could take: let go at once
+//   6. leaving, no program attached, no backend to be reached, moved away by the operator: offer
+//      it. A peer that can takes it (for the last two one that is ready); while none can it stays
 // and for one that it has not:
-//   7. not while unfit, listening after the start, before every live peer was heard since 4, while
-//      one has it that does not hear this node, or within an interval after a taking was broken off
+//   7. not while unfit, listening after the start (and before a link is up), before every live peer
+//      was heard since 4, while one has it that does not hear this node, while a peer lives whose
+//      release this one does not understand, or within an interval after a taking was broken off
 //   8. nobody has it, nor does a peer hear one that this node does not: who is best of those that
 //      can, ready ones first, takes it. A peer that can and does not hear this node decides without
 //      it: it comes first
@@ -41,8 +43,16 @@
 // In step counts for nothing (fit, not ready) for settle_time after a long sleep, and after
 // a node that was alone hears a peer again.
 //
-// Two that do not hear each other and take at the same moment, with the same epoch, both have it
-// until they do, though a third one hears both.
+// Two that do not hear each other may both take, at the same moment and with the same epoch. Who
+// hears both names the one of them that keeps it. Where nobody hears both they both have it.
+//
+// A peer whose release this one does not understand (it lies more than one release ahead) may take
+// any VIP, and knows what this one has. So this one takes nothing while that one lives, and keeps
+// what it has; that one, which this one does not hear as far as VIPs go, takes nothing of it (7).
+// Where it does not hear this one at all it takes what it can, and says that it has it, which means
+// the same in every release: to that, and to nothing less, this one lets go by 1. Never two for
+// long, then; and nobody only where the newer one cannot have it any more, which both say. Of equal
+// priorities nobody takes from who has it (10): the name counts where nobody has it.
 //
 // Announcements begin anew for who has it when a peer comes to life, does not have it any more, or
 // hears it for the first time (it may have been about to take the VIP):
@@ -74,9 +84,13 @@ inline constexpr Nanoseconds failed_time = std::chrono::seconds(5);
 // take it: as long as its address stays by itself. (One that hears this node and is not heard by it
 // takes it earlier: so long both are found.)
 inline constexpr Nanoseconds lone_deadline = std::chrono::seconds(3);
-// The same for who leaves while nobody can take it: a restart takes less. A peer that comes within
-// that time takes it all the same; so long both are found.
+// The same for who leaves while nobody can take it: a restart takes less. A peer that can within
+// that time takes it all the same; its announcement ends the deadline (VipDeadline::yields).
 inline constexpr Nanoseconds parting_deadline = std::chrono::seconds(15);
+// How long the kernel keeps an address that nobody renews: node/vip.h.
+inline constexpr Nanoseconds vip_lease = std::chrono::seconds(3);
+// So much longer than `listen` a node listens whose links do not come up.
+inline constexpr Nanoseconds longest_deafness = std::chrono::seconds(10);
 // How long a VIP is offered by the operator's word or for want of a witness (who comes second may
 // be waiting for the first one for longer, where dead_after intervals are a second or more); how
 // long the operator's word to take one waits until that can be.
@@ -112,9 +126,13 @@ struct OwnFitness {
         VipId vip = 0;
         bool wanted = true;    // not given up for its service's sake
         bool carrier = false;  // its interface is there and has carrier
+        bool routed = true;  // a backend of its services can be reached from here; else never ready
         bool operator==(const Vip&) const = default;
     };
     bool attached = false;
+    // An interface that heartbeats go by has carrier: before it has, nobody can be heard. Counts
+    // only for a node that listens.
+    bool hears = true;
     bool witness = true;  // one answers, or none is asked for
     bool synced = false;
     bool leaving = false;
@@ -151,6 +169,9 @@ struct VipHolding {
     Epoch epoch = 0;      // of the duty that this answers
     bool here = false;    // this host has the address
     std::string problem;  // it should be here and cannot be: why
+    // Before the kernel was last asked to keep it, and did; vip_lease after that it takes the
+    // address away, whoever hangs meanwhile. Moment{}: not told.
+    Moment confirmed{};
 
     bool operator==(const VipHolding&) const = default;
 };
@@ -159,6 +180,9 @@ struct VipHolding {
 struct VipDeadline {
     VipId vip = 0;
     Moment until = Moment::min();
+    // Ends as soon as another host announces the VIP: this node leaves. `until` stays the same, and
+    // is to be set once, or it would not end.
+    bool yields = false;
 
     bool operator==(const VipDeadline&) const = default;
 };

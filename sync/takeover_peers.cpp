@@ -24,16 +24,26 @@ void learn(TakeoverPeer& peer, const PeerStanding& standing, Moment now) {
         peer.claims.assign(standing.claims.begin(), standing.claims.end());
     else
         peer.claims.clear();
+    peer.foreign_has.clear();
+    if (peer.live && !peer.compatible)
+        for (const VipClaim& claim : standing.claims)
+            if (has_it(claim.role)) peer.foreign_has.push_back(claim.vip);
     // Who has just begun has nothing to say yet.
     if (peer.live && (standing.incompatible || !peer.claims.empty())) peer.ever_heard = true;
 }
 
 }  // namespace
 
-TakeoverPeers::TakeoverPeers(const std::vector<std::string>& names) {
+TakeoverPeers::TakeoverPeers(const std::string& self, const std::vector<std::string>& names) {
+    const auto place_of = [&](const std::string& name) {
+        const auto before = std::ranges::count_if(names, [&](const auto& n) { return n < name; });
+        return static_cast<NodePlace>(1 + before + (self < name ? 1 : 0));
+    };
+    own_place_ = place_of(self);
     for (const std::string& name : names) {
         peers_.emplace_back();
         peers_.back().name = name;
+        peers_.back().place = place_of(name);
     }
 }
 
@@ -55,6 +65,10 @@ const VipClaim* TakeoverPeers::claim(std::size_t peer, VipId vip, std::size_t hi
     return found == claims.end() || found->epoch > most_epoch ? nullptr : &*found;
 }
 
+bool TakeoverPeers::foreign_has(std::size_t peer, VipId vip) const {
+    return std::ranges::find(peers_[peer].foreign_has, vip) != peers_[peer].foreign_has.end();
+}
+
 bool TakeoverPeers::somebody_lives() const {
     return std::any_of(peers_.begin(), peers_.end(), [](const auto& peer) { return peer.live; });
 }
@@ -70,6 +84,12 @@ bool TakeoverPeers::somebody_sees_witness() const {
 bool TakeoverPeers::all_ever_heard() const {
     return std::all_of(peers_.begin(), peers_.end(),
                        [](const auto& peer) { return peer.ever_heard; });
+}
+
+const TakeoverPeer* TakeoverPeers::foreign() const {
+    const auto found = std::ranges::find_if(
+        peers_, [](const auto& peer) { return peer.live && !peer.compatible; });
+    return found == peers_.end() ? nullptr : &*found;
 }
 
 const TakeoverPeer* TakeoverPeers::unheard_since(Moment moment) const {

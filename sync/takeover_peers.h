@@ -14,6 +14,7 @@ namespace bascule::sync {
 
 struct TakeoverPeer {
     std::string name;
+    NodePlace place = 0;
     bool live = false;        // alive or suspect
     bool compatible = false;  // lives, and what it says means what this release takes it for
     bool hears_us = false;
@@ -22,13 +23,14 @@ struct TakeoverPeer {
     bool ever_heard = false;  // has said what it claims
     Moment heard{};
     Moment live_since{};
-    Moment deaf_since{};  // it lives, and does not hear this node
-    std::vector<VipClaim> claims;
+    Moment deaf_since{};             // it lives, and does not hear this node
+    std::vector<VipClaim> claims;    // of a compatible one
+    std::vector<VipId> foreign_has;  // of one that is not
 };
 
 class TakeoverPeers {
 public:
-    explicit TakeoverPeers(const std::vector<std::string>& names);
+    TakeoverPeers(const std::string& self, const std::vector<std::string>& names);
 
     // Throws std::invalid_argument when these are not one for each name.
     void update(std::span<const PeerStanding> standings, Moment now);
@@ -41,15 +43,22 @@ public:
     // peer has the same VIPs in the same order.
     const VipClaim* claim(std::size_t peer, VipId vip, std::size_t hint) const;
 
+    // A live one that is not understood has it: nothing else counts of what it claims.
+    bool foreign_has(std::size_t peer, VipId vip) const;
+
     bool somebody_lives() const;
     bool somebody_revived() const;
     bool somebody_sees_witness() const;
     bool all_ever_heard() const;
+    NodePlace own_place() const { return own_place_; }
+    // One that lives, and of which it cannot be known what it has and takes; nullptr: none.
+    const TakeoverPeer* foreign() const;
     // A live one that has not been heard since; nullptr: all have.
     const TakeoverPeer* unheard_since(Moment moment) const;
 
 private:
     std::vector<TakeoverPeer> peers_;
+    NodePlace own_place_ = 0;
 };
 
 }  // namespace bascule::sync

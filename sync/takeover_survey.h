@@ -21,6 +21,7 @@ struct TakeoverAround {
     bool cut_off = false;                   // no witness answers here, though it should (rule 3)
     bool doubtful = false;                  // in step counts for nothing now
     const TakeoverPeer* unheard = nullptr;  // since this node slept; nullptr: nobody is missed
+    const TakeoverPeer* foreign = nullptr;  // its claims mean nothing here; nullptr: there is none
     Nanoseconds slept{0};                   // before this look, if beyond the deadline
     Moment now{};
 
@@ -33,6 +34,9 @@ struct TakeoverAround {
 struct TakeoverSurvey {
     std::optional<std::size_t> holder;  // the highest claim of those that have it
     VipClaim held{};                    // its claim
+    // What is told of it to those who may not hear it: of the highest epoch the first by name.
+    Epoch told_epoch = 0;
+    NodePlace told = 0;
     // Has it with a higher claim than this node's, or for want of hearing it.
     std::optional<std::size_t> above;
     Epoch above_epoch = 0;

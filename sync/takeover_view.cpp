@@ -9,6 +9,8 @@
 namespace bascule::sync {
 namespace {
 
+constexpr const char* no_route = "no route to any backend";
+
 // "3 s", "250 ms", "2 h".
 std::string in_words(Nanoseconds span) {
     using namespace std::chrono;
@@ -30,7 +32,15 @@ std::string VipTakeover::unfit_because(const TakeoverAround& around) const {
     if (around.fitness->leaving) return "this node leaves";
     if (!around.fitness->attached) return "no program is attached";
     if (failed_until_) return failure_;
+    if (around.foreign != nullptr)
+        return around.foreign->name +
+               " speaks as a newer release, and what it has is not known here";
     return {};
+}
+
+std::string VipTakeover::offered_because(const TakeoverAround& around, Offer why) const {
+    if (why == Offer::word) return "the operator's word";
+    return why == Offer::unrouted ? no_route : unfit_because(around);
 }
 
 std::string VipTakeover::waits_for_holder(const TakeoverAround& around) const {
@@ -43,6 +53,7 @@ std::string VipTakeover::waits_for_holder(const TakeoverAround& around) const {
     if (held.priority >= vip_.priority) return {};
     if (held.moved) return holder.name + " has it by the operator's word";
     if (!around.options.failback) return "failback is never";
+    if (!fitness(around)->routed) return no_route;
     if (own_role(around) != VipRole::ready) return "not in step yet";
     if (survey_.readier) return around.peers.name(*survey_.readier) + " comes first";
     const Nanoseconds left = take_back_delay(around) - (around.now - settled_since(around));

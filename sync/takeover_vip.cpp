@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "sync/takeover_rank.h"
-
 namespace bascule::sync {
 
 void VipTakeover::set(TakeoverVip vip, std::size_t hint) {
@@ -34,12 +32,14 @@ const OwnFitness::Vip* VipTakeover::fitness(const TakeoverAround& around) const 
 bool VipTakeover::unfit(const TakeoverAround& around) const {
     const OwnFitness::Vip* here = fitness(around);
     return here == nullptr || !here->wanted || !here->carrier || !around.fitness->attached ||
-           around.fitness->leaving || around.cut_off || failed_until_.has_value();
+           around.fitness->leaving || around.cut_off || failed_until_.has_value() ||
+           around.foreign != nullptr;
 }
 
 VipRole VipTakeover::own_role(const TakeoverAround& around) const {
     if (unfit(around)) return VipRole::unfit;
-    return around.fitness->synced && !around.doubtful ? VipRole::ready : VipRole::fit;
+    const bool ready = around.fitness->synced && !around.doubtful && fitness(around)->routed;
+    return ready ? VipRole::ready : VipRole::fit;
 }
 
 TakeoverSurvey VipTakeover::survey(const TakeoverAround& around) const {
@@ -129,30 +129,6 @@ void VipTakeover::note_role(const TakeoverAround& around) {
     role_ = role;
 }
 
-void VipTakeover::look_at_taking(const TakeoverAround& around, std::vector<VipMove>& moves) {
-    const bool answered = holding_ && holding_->epoch == epoch_;
-    if (answered && holding_->here) {
-        state_ = State::having;
-        not_here_since_.reset();
-        moves.push_back({.vip = id(), .what = VipMove::What::taken, .epoch = epoch_, .why = why_});
-        return;
-    }
-    const bool refused = answered && !holding_->problem.empty();
-    if (!refused && around.now < until_) return;
-    std::string why = refused ? holding_->problem : "the address was not there after a second";
-    if (survey_.could_take) return fail(around, std::move(why), moves);
-    // Nobody else can: the hands go on trying.
-    if (std::exchange(told_of_failure_, true)) return;
-    moves.push_back(
-        {.vip = id(), .what = VipMove::What::failed, .epoch = epoch_, .why = std::move(why)});
-}
-
-void VipTakeover::fail(const TakeoverAround& around, std::string why, std::vector<VipMove>& moves) {
-    failed_until_ = around.now + failed_time;
-    failure_ = std::move(why);
-    let_go(around, false, failure_, moves);
-}
-
 void VipTakeover::let_go(const TakeoverAround& around, bool linger, std::string why,
                          std::vector<VipMove>& moves) {
     const bool had = state_ == State::having;
@@ -182,165 +158,6 @@ void VipTakeover::drop(std::vector<VipMove>& moves) {
                          .why = "it is not configured any more"});
 }
 
-// ---- keeping it ----
-
-void VipTakeover::consider_keeping(const TakeoverAround& around, bool could_take,
-                                   std::vector<VipMove>& moves) {
-    if (survey_.above) {
-        const std::string& name = around.peers.name(*survey_.above);
-        std::string why = name + " has it with epoch " + std::to_string(survey_.above_epoch);
-        if (survey_.above_is_deaf) why = name + " has it and does not hear this node";
-        return let_go(around, true, std::move(why), moves);
-    }
-    if (survey_.hears_higher) {
-        const std::string& name = around.peers.name(*survey_.hears_higher);
-        return let_go(around, true, name + " hears one that has it with a higher epoch", moves);
-    }
-    const OwnFitness::Vip* here = fitness(around);
-    if (here == nullptr || !here->wanted || !here->carrier)
-        return let_go(around, false, unfit_because(around), moves);
-    if (around.slept > Nanoseconds(0) && could_take) {
-        using std::chrono::milliseconds;
-        const auto span = std::chrono::round<milliseconds>(around.slept).count();
-        return let_go(around, true, "this node stood still for " + std::to_string(span) + " ms",
-                      moves);
-    }
-    if (state_ == State::taking) {
-        if (unfit(around)) let_go(around, false, unfit_because(around), moves);
-        return;
-    }
-    offer(around, wanted_offer(around), moves);
-    if (around.cut_off && (!offered_ || around.now - offered_since_ >= offer_time))
-        return let_go(around, false, unfit_because(around), moves);
-    look_after_address(around, moves);
-}
-
-// The address may have gone for good: its interface did, or the host refuses it.
-void VipTakeover::look_after_address(const TakeoverAround& around, std::vector<VipMove>& moves) {
-    if (!holding_ || holding_->epoch != epoch_ || holding_->here) {
-        not_here_since_.reset();
-        return;
-    }
-    if (!not_here_since_) not_here_since_ = around.now;
-    const bool given_up =
-        !holding_->problem.empty() || around.now - *not_here_since_ >= longest_taking;
-    if (!given_up || !survey_.could_take) return;
-    fail(around, holding_->problem.empty() ? "the address is gone" : holding_->problem, moves);
-}
-
-VipTakeover::Offer VipTakeover::wanted_offer(const TakeoverAround& around) const {
-    if (around.cut_off) return Offer::cut_off;
-    if (around.fitness->leaving) return Offer::leaving;
-    if (!around.fitness->attached) return Offer::detached;
-    return give_until_ ? Offer::word : Offer::none;
-}
-
-void VipTakeover::offer(const TakeoverAround& around, Offer why, std::vector<VipMove>& moves) {
-    const bool taker = why == Offer::word ? survey_.ready_taker : survey_.taker;
-    const bool offers = why != Offer::none && taker;
-    if (offers && (!offered_ || offer_ != why)) {
-        offered_since_ = around.now;
-        std::string words = why == Offer::word ? "the operator's word" : unfit_because(around);
-        moves.push_back({.vip = id(),
-                         .what = VipMove::What::offered,
-                         .epoch = epoch_,
-                         .why = std::move(words)});
-    }
-    offered_ = offers;
-    offer_ = why;
-    leaving_ = around.fitness->leaving;
-    parting_ = leaving_ && !survey_.could_take;
-}
-
-// ---- taking it ----
-
-void VipTakeover::consider_taking(const TakeoverAround& around) {
-    if (state_ == State::undecided && (!around.listening || survey_.holder)) state_ = State::absent;
-    const bool broke_off = broke_off_ && around.now - *broke_off_ < around.options.interval;
-    if (around.listening || around.unheard != nullptr || unfit(around) || survey_.deaf ||
-        broke_off) {
-        waiting_since_.reset();
-        return;
-    }
-    if (survey_.holder) return consider_taking_from(around);
-    if (survey_.hears_one) {
-        waiting_since_.reset();
-        return;
-    }
-    if (is_my_turn(around)) take(around, false, nobody_has_it(around));
-}
-
-std::string VipTakeover::nobody_has_it(const TakeoverAround& around) const {
-    for (std::size_t i = 0; i < around.peers.size(); ++i)
-        if (around.peers.name(i) == last_holder_)
-            return last_holder_ +
-                   (around.peers[i].live ? " does not have it any more" : " is dead");
-    return "nobody has it";
-}
-
-bool VipTakeover::is_my_turn(const TakeoverAround& around) {
-    if (!survey_.first) {
-        waiting_since_.reset();
-        return true;
-    }
-    if (!waiting_since_) waiting_since_ = around.now;
-    return around.now - *waiting_since_ >= around.patience();
-}
-
-void VipTakeover::consider_taking_from(const TakeoverAround& around) {
-    const TakeoverPeer& holder = around.peers[*survey_.holder];
-    const VipClaim& held = survey_.held;
-    const bool ready = own_role(around) == VipRole::ready;
-    const bool can = holder.hears_us && would_beat(around);
-    if (can && held.role == VipRole::offering && (ready || !held.moved)) {
-        if (is_my_turn(around)) take(around, held.moved, holder.name + " offers it");
-        return;
-    }
-    waiting_since_.reset();
-    if (!can || !ready || !ready_since_) return;
-    const Nanoseconds settled = around.now - settled_since(around);
-    if (take_until_ && settled >= settle_time) return take(around, true, "the operator's word");
-    const bool mine_by_priority =
-        around.options.failback && !held.moved && held.priority < vip_.priority && !survey_.readier;
-    if (!mine_by_priority || settled < take_back_delay(around)) return;
-    take(around, false,
-         "priority " + std::to_string(vip_.priority) + ", over " + std::to_string(held.priority) +
-             " of " + holder.name);
-}
-
-void VipTakeover::take(const TakeoverAround& around, bool moved, std::string why) {
-    epoch_ = next_epoch();
-    known_ = std::max(known_, epoch_);
-    state_ = State::taking;
-    until_ = around.now + longest_taking;
-    moved_ = moved;
-    why_ = std::move(why);
-    take_until_.reset();
-    waiting_since_.reset();
-    told_of_failure_ = false;
-}
-
-// Not where epochs have come to their end: there who has it keeps it, or two would take it from
-// each other for ever.
-bool VipTakeover::would_beat(const TakeoverAround& around) const {
-    const VipClaim own{.vip = id(),
-                       .role = VipRole::holding,
-                       .epoch = next_epoch(),
-                       .priority = vip_.priority,
-                       .moved = false,
-                       .heard = false};
-    return beats(own, around.options.self, survey_.held, around.peers.name(*survey_.holder));
-}
-
-Moment VipTakeover::settled_since(const TakeoverAround& around) const {
-    const Moment ready = ready_since_.value_or(around.now);
-    return survey_.holder ? std::max(ready, around.peers[*survey_.holder].live_since) : ready;
-}
-
-Nanoseconds VipTakeover::take_back_delay(const TakeoverAround& around) const {
-    return std::max(settle_time, around.options.failback_delay);
-}
-
 // ---- what comes out ----
 
 std::optional<VipDuty> VipTakeover::duty() const {
@@ -358,12 +175,14 @@ std::optional<VipDuty> VipTakeover::duty() const {
 
 std::optional<VipDeadline> VipTakeover::deadline(const TakeoverOptions& options, Moment now) const {
     if (state_ == State::undecided) return std::nullopt;
-    if (!is_mine()) return VipDeadline{.vip = id(), .until = Moment::min()};
-    const Nanoseconds alone = parting_ ? parting_deadline : lone_deadline;
+    if (!is_mine()) return VipDeadline{.vip = id(), .until = Moment::min(), .yields = false};
+    if (parting_) return VipDeadline{.vip = id(), .until = parting_until_, .yields = true};
     // Who says that it leaves is not probed, and so found dead half an interval earlier.
     const Nanoseconds earlier = leaving_ ? options.interval * 3 / 4 : Nanoseconds(0);
     const Nanoseconds watched = options.interval * options.dead_after - earlier;
-    return VipDeadline{.vip = id(), .until = now + (survey_.could_take ? watched : alone)};
+    return VipDeadline{.vip = id(),
+                       .until = now + (survey_.could_take ? watched : lone_deadline),
+                       .yields = false};
 }
 
 VipClaim VipTakeover::claim() const {
@@ -376,7 +195,8 @@ VipClaim VipTakeover::claim() const {
                              : known_,
             .priority = vip_.priority,
             .moved = has && (offered_ ? offer_ == Offer::word : moved_),
-            .heard = heard};
+            .heard = heard,
+            .holder = heard ? survey_.told : NodePlace(0)};
 }
 
 Moment VipTakeover::next(const TakeoverAround& around) const {
@@ -389,6 +209,8 @@ Moment VipTakeover::next(const TakeoverAround& around) const {
     consider(give_until_);
     if (offered_ && offer_ == Offer::cut_off) consider(offered_since_ + offer_time);
     if (not_here_since_) consider(*not_here_since_ + longest_taking);
+    if (state_ == State::having && holding_ && holding_->confirmed != Moment{})
+        consider(holding_->confirmed + vip_lease);
     if (waiting_since_) consider(*waiting_since_ + around.patience());
     if (!is_mine() && ready_since_ && survey_.holder) {
         consider(settled_since(around) + settle_time);

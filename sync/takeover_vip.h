@@ -45,7 +45,7 @@ public:
 
 private:
     enum class State : std::uint8_t { undecided, absent, taking, having, lingering };
-    enum class Offer : std::uint8_t { none, cut_off, leaving, detached, word };
+    enum class Offer : std::uint8_t { none, cut_off, leaving, detached, unrouted, word };
 
     TakeoverSurvey survey(const TakeoverAround& around) const;
     void learn_epochs(const TakeoverAround& around);
@@ -58,6 +58,7 @@ private:
     void consider_keeping(const TakeoverAround& around, bool could_take,
                           std::vector<VipMove>& moves);
     void look_after_address(const TakeoverAround& around, std::vector<VipMove>& moves);
+    bool has_lapsed(Moment now) const;
     Offer wanted_offer(const TakeoverAround& around) const;
     void offer(const TakeoverAround& around, Offer why, std::vector<VipMove>& moves);
     void consider_taking(const TakeoverAround& around);
@@ -74,6 +75,7 @@ private:
     // Why this node cannot have it; empty: it can.
     std::string unfit_because(const TakeoverAround& around) const;
     bool unfit(const TakeoverAround& around) const;
+    std::string offered_because(const TakeoverAround& around, Offer why) const;
     const OwnFitness::Vip* fitness(const TakeoverAround& around) const;
     Epoch next_epoch() const { return std::min(known_ + 1, most_epoch); }
     // Since when this node and the holder have been ready for a take-back.
@@ -99,7 +101,8 @@ private:
     Moment until_{};   // of taking or lingering
     std::uint64_t announcements_ = 0;
     bool leaving_ = false;  // and has it
-    bool parting_ = false;
+    bool parting_ = false;  // with nobody who could take it
+    Moment parting_until_{};
     std::optional<VipHolding> holding_;
     std::optional<Moment> not_here_since_;  // though it is held
 

@@ -28,6 +28,9 @@ enum class VipRole : std::uint8_t {
 };
 const char* name_of(VipRole role);
 
+// A node's place among the names of the configuration in their order, from 1 on; 0: none.
+using NodePlace = std::uint8_t;
+
 struct VipClaim {
     VipId vip = 0;
     VipRole role = VipRole::unfit;
@@ -38,6 +41,10 @@ struct VipClaim {
     bool moved = false;
     // Has it not, and hears one that has: for those who do not hear that one themselves.
     bool heard = false;
+    // Where `heard`: whom; of several of that epoch the first by name. 0: it does not say (an
+    // earlier release). So that two that do not hear each other, and have the same epoch, hear who
+    // keeps it.
+    NodePlace holder = 0;
 
     bool operator==(const VipClaim&) const = default;
 };

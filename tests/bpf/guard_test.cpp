@@ -104,6 +104,36 @@ TEST_F(Guard, AnnouncementsAndProbesAreQuestionsToo) {
     expect_dropped(arp(request, address("0.0.0.0"), vip4));
 }
 
+// Who has left is found until somebody else announces the VIP, and not longer. What only names it,
+// or answers, announces nothing; and without the word nobody's announcement ends a deadline.
+TEST_F(Guard, WhoHasLeftYieldsToAnAnnouncement) {
+    const auto found = [this](bool yields) {
+        for (const Address& vip : {vip4, vip6})
+            ASSERT_TRUE(guard_.set(vip, Clock::now() + 1h, yields));
+    };
+    const Bytes question4 = arp(request, client4, vip4);
+    const Bytes question6 = neighbour(solicitation, vip6, vip6);
+    for (const std::uint16_t form : {request, reply}) {
+        found(true);
+        expect_untouched(question4, Verdict::pass);
+        engine().run(arp(reply, vip4, client4));
+        engine().run(arp(request, client4, client4));
+        expect_untouched(question4, Verdict::pass);
+        engine().run(arp(form, vip4, vip4));
+        expect_dropped(question4);
+        expect_untouched(question6, Verdict::pass);
+        engine().run(neighbour(advertisement, vip6, client6));
+        expect_dropped(question6);
+        engine().counted();
+    }
+    found(false);
+    engine().run(arp(request, vip4, vip4));
+    engine().run(neighbour(advertisement, vip6, client6));
+    engine().counted();
+    expect_untouched(question4, Verdict::pass);
+    expect_untouched(question6, Verdict::pass);
+}
+
 TEST_F(Guard, PacketsOfServicesGoOn) {
     found_until(Clock::now() - 1h);
     EXPECT_TRUE(

@@ -48,9 +48,10 @@ void break_message(const Plan& plan, Random& random, sync::StreamMessage& messag
 
 void break_claims(const Plan& plan, std::size_t from, sync::Heartbeat& heartbeat) {
     if (plan.breakage == Breakage::unheard_claims && from == 0) heartbeat.claims.clear();
-    if (plan.breakage != Breakage::forgotten_word) return;
-    for (sync::VipClaim& claim : heartbeat.claims)
-        claim.moved = false;
+    for (sync::VipClaim& claim : heartbeat.claims) {
+        if (plan.breakage == Breakage::forgotten_word) claim.moved = false;
+        if (plan.breakage == Breakage::nameless_hearsay) claim.holder = 0;
+    }
 }
 
 }  // namespace bascule::sim

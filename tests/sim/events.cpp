@@ -104,8 +104,8 @@ void Troubles::say(const std::string& what) {
     if (world_.is_shown()) world_.say("-- " + what);
 }
 
-void Troubles::until_later(Schedule::Action undo) {
-    const Time span(world_.random_.between(Time(20ms).count(), Time(4s).count()));
+void Troubles::until_later(Schedule::Action undo, Time most) {
+    const Time span(world_.random_.between(Time(20ms).count(), most.count()));
     world_.schedule_.after(span, [this, undo = std::move(undo)] {
         if (healed_) return;
         world_.judge_.on_trouble();
@@ -133,34 +133,45 @@ void Troubles::change_all(Change change_one) {
                 change(from, to, path, change_one);
 }
 
+template <typename Change>
+void Troubles::change_of(std::size_t node, Change change_one) {
+    for (std::size_t other = 0; other < world_.plan_.nodes; ++other)
+        for (std::size_t path = 0; path < world_.plan_.paths && other != node; ++path) {
+            change(node, other, path, change_one);
+            change(other, node, path, change_one);
+        }
+}
+
 void Troubles::cut() {
     const auto [one, other] = any_pair();
     const std::size_t only = world_.random_.below(world_.plan_.paths);
     const bool all_paths = world_.random_.chance(0.6);
     const bool both_ways = world_.random_.chance(0.7);
-    const auto set = [this, one = one, other = other, only, all_paths, both_ways](bool is_cut) {
-        say("from " + Node::name(one) + (both_ways ? " and" : "") + " to " + Node::name(other) +
+    // A firewall that lets streams through.
+    const bool streams_pass = world_.random_.chance(0.35);
+    const auto set = [=, this, one = one, other = other](bool is_cut) {
+        say(std::string(streams_pass ? "for heartbeats " : "") + "from " + Node::name(one) +
+            (both_ways ? " and" : "") + " to " + Node::name(other) +
             (all_paths ? " by all paths" : " by path " + std::to_string(only + 1)) +
             (is_cut ? " is cut" : " is healed"));
         world_.vip_judge_.on_event();
+        const auto cut_one = [=](Way& way) {
+            (streams_pass ? way.no_heartbeats : way.cut) = is_cut;
+        };
         for (std::size_t path = 0; path < world_.plan_.paths; ++path) {
             if (!all_paths && path != only) continue;
-            change(one, other, path, [is_cut](Way& way) { way.cut = is_cut; });
-            if (both_ways) change(other, one, path, [is_cut](Way& way) { way.cut = is_cut; });
+            change(one, other, path, cut_one);
+            if (both_ways) change(other, one, path, cut_one);
         }
     };
     set(true);
-    until_later([set] { set(false); });
+    until_later([set] { set(false); }, streams_pass ? 8s : 4s);
 }
 
 void Troubles::cut_off(std::size_t node, bool is_cut) {
     say(Node::name(node) + (is_cut ? " is cut off" : " is no longer cut off"));
     world_.vip_judge_.on_event();
-    for (std::size_t other = 0; other < world_.plan_.nodes; ++other)
-        for (std::size_t path = 0; path < world_.plan_.paths && other != node; ++path) {
-            change(node, other, path, [is_cut](Way& way) { way.cut = is_cut; });
-            change(other, node, path, [is_cut](Way& way) { way.cut = is_cut; });
-        }
+    change_of(node, [is_cut](Way& way) { way.cut = is_cut; });
 }
 
 void Troubles::stop_streams(bool stop) {
@@ -223,17 +234,31 @@ void Troubles::restart_later(std::size_t node) {
 
 void Troubles::restart(std::size_t node) {
     if (world_.nodes_[node]->is_running()) return;
-    // What its last run said is not on its way any more: whose heartbeats come after those of the
-    // next run would be taken for a newer one.
-    const Time earliest = *world_.nodes_[node]->silent_since() + 150ms;
-    if (world_.now() < earliest)
-        return world_.schedule_.at(earliest, [this, node] { restart(node); });
     const bool disk_kept = world_.random_.chance(0.8);
     say(Node::name(node) + " starts" + (disk_kept ? "" : " with an empty disk"));
     auto& disk = world_.nodes_[node]->vips_host().disk;
     if (!disk_kept) disk = 0;
     world_.vip_judge_.on_start(node, disk);
+    if (!healed_ && world_.random_.chance(0.25)) come_up_late(node);
     world_.nodes_[node]->start(disk_kept);
+}
+
+// Its host has just booted: links come up seconds later, and a neighbour that was asked for in vain
+// is asked for again a second after that.
+void Troubles::come_up_late(std::size_t node) {
+    vips_->set_links(node, false);
+    change_of(node, [](Way& way) { way.deaf_start = true; });
+    const Time up(world_.random_.between(0, Time(3s).count()));
+    const Time found = up + Time(world_.random_.between(0, Time(1s).count()));
+    world_.schedule_.after(up, [this, node] {
+        if (!healed_) vips_->set_links(node, true);
+    });
+    world_.schedule_.after(found, [this, node] {
+        if (healed_) return;
+        say("neighbours are found at " + Node::name(node));
+        world_.vip_judge_.on_event();
+        change_of(node, [](Way& way) { way.deaf_start = false; });
+    });
 }
 
 void Troubles::step_clock() {
@@ -264,7 +289,7 @@ void Troubles::heal() {
     healed_ = true;
     world_.judge_.on_trouble();
     change_all([](Way& way) {
-        way.cut = way.no_streams = false;
+        way.cut = way.no_streams = way.no_heartbeats = way.deaf_start = false;
         way.loss = way.twice = 0;
         way.jitter = 0ms;
     });

@@ -39,7 +39,7 @@ public:
 
     // ---- for the other troubles ----
     // Undoes it after a while, unless all has healed by then.
-    void until_later(Schedule::Action undo);
+    void until_later(Schedule::Action undo, Time most = 4s);
     void restart_later(std::size_t node);
     // Of everything, or of all but heartbeats.
     void cut_off(std::size_t node, bool is_cut);
@@ -55,6 +55,7 @@ private:
     void pause();
     void crash();
     void restart(std::size_t node);
+    void come_up_late(std::size_t node);
     void step_clock();
     void change_targets();
     void flood();
@@ -64,6 +65,9 @@ private:
     void change(std::size_t from, std::size_t to, std::size_t path, Change change);
     template <typename Change>
     void change_all(Change change);
+    // Both directions of all that it has with others.
+    template <typename Change>
+    void change_of(std::size_t node, Change change);
 
     World& world_;
     std::unique_ptr<VipTroubles> vips_;

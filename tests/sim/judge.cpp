@@ -139,10 +139,16 @@ void Judge::on_change(std::size_t node, const sync::MembershipChange& change) co
 // ---- what is in step ----
 
 // Nothing has happened for so long that what was on its way is there, and that
-// both sides have compared what they may have decided otherwise (1.2 s, and
-// half a second to settle).
+// both sides have compared what they may have decided otherwise, since the last
+// change of a table (docs/adr/0010; sync/replica_peer.cpp has the times). Where
+// only the later name knows of it, that one asks 1.2 s after it, and its records
+// are supplied half a second later. The earlier one, which decides, may refuse
+// them; then it asks itself, 0.2 s after that, and not within a second of its
+// own last asking, which was at 1 s at the latest: so at 2.0 s. That settles in
+// half a second, too. The rest is for walks, ticks and ways.
 bool Judge::is_calm() const {
-    const Time needed = plan_.nodes == 2 ? Time(2200ms) : 2 * plan_.audit_interval + 2200ms;
+    const Time decided = 1200ms + 500ms + 300ms + 500ms + 300ms;
+    const Time needed = plan_.nodes == 2 ? decided : 2 * plan_.audit_interval + decided;
     const Time now = schedule_.now();
     if (now - troubled_ < needed || now - streams_.changed() < needed) return false;
     return std::ranges::all_of(nodes_, [&](const auto& node) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,13 @@ public:
     bool has_no_stream(std::size_t one, std::size_t other, Time span) const {
         return !streams_.is_up(one, other) && !streams_.is_up(other, one) &&
                schedule_.now() - streams_.changed() >= span;
+    }
+
+    // Since when a stream carries both ways between them, nothing being in its way; nullopt: none.
+    std::optional<Time> streams_join_since(std::size_t one, std::size_t other) const {
+        if (!streams_.joins(one, other)) return std::nullopt;
+        return std::max({streams_.changed(), troubled_, nodes_[one]->awake_since(),
+                         nodes_[other]->awake_since()});
     }
 
 private:

@@ -24,6 +24,7 @@ sync::MembershipOptions membership_options(const Plan& plan, std::size_t index,
     options.dead_after = plan.dead_after;
     options.paths = plan.paths;
     options.release = release;
+    if (plan.newer == index) options.version = options.needs = sync::protocol_version + 1;
     for (std::size_t peer = 0; peer < plan.nodes; ++peer)
         if (peer != index) options.peers.push_back(Node::name(peer));
     return options;

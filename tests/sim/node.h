@@ -89,7 +89,8 @@ public:
     void on_frame(std::size_t peer, const std::string& frame) override;
     void on_stream_down(std::size_t peer) override;
     sync::Frame next_frame(std::size_t peer) override;
-    void on_stream_answer(std::size_t peer) override;
+    sync::Heartbeat words_for(std::size_t peer) override;
+    void on_stream_answer(std::size_t peer, const sync::Heartbeat& said, Time asked) override;
 
     // ---- what is seen ----
     const Table& table() const { return table_; }
@@ -107,6 +108,8 @@ public:
     std::vector<sync::ReplicaPeerView> replica_peers() const;
     bool is_in_step() const;  // with every peer that lives, and one does
     bool is_in_step_with(std::size_t node) const;
+    // Its release is a newer one than that of others, which do not understand it.
+    bool is_newer() const { return plan_.newer == index_; }
     sync::Moment local() const { return clock_.monotonic(schedule_.now()); }
 
 private:
@@ -120,6 +123,7 @@ private:
         std::vector<std::vector<sync::Frame>> to_send;  // of the shared map, by peer
         std::vector<sync::SessionRecord> deltas;        // not read yet
         bool deltas_lost = false;
+        std::vector<sync::Heartbeat> words;  // of the last round, for streams
     };
 
     // Calls `action` when this very run still lasts and does not stand still.

@@ -88,21 +88,24 @@ void Node::want_tick() {
 void Node::on_heartbeat(std::size_t from, std::size_t path, const sync::Heartbeat& heartbeat) {
     const bool deaf = plan_.breakage == Breakage::deaf_ear && from == 0;
     if (!running_ || deaf) return;
-    const sync::Heartbeat* heard = &heartbeat;
-    sync::Heartbeat broken;
-    if (plan_.breakage == Breakage::unheard_claims || plan_.breakage == Breakage::forgotten_word) {
-        broken = heartbeat;
-        break_claims(plan_, from, broken);
-        heard = &broken;
-    }
-    take(running_->membership.on_heartbeat(index_of(from), path, *heard, local(),
+    sync::Heartbeat heard = heartbeat;
+    break_claims(plan_, from, heard);
+    if (plan_.breakage == Breakage::misunderstood && is_newer()) heard.version = heard.needs + 1;
+    take(running_->membership.on_heartbeat(index_of(from), path, heard, local(),
                                            clock_.wall(schedule_.now())));
     look_soon();
 }
 
-void Node::on_stream_answer(std::size_t peer) {
+sync::Heartbeat Node::words_for(std::size_t peer) {
+    return running_->words.empty() ? sync::Heartbeat{} : running_->words[index_of(peer)];
+}
+
+void Node::on_stream_answer(std::size_t peer, const sync::Heartbeat& said, Time asked) {
     if (!running_) return;
-    take(running_->membership.on_stream_answer(index_of(peer), local()));
+    std::optional<sync::Heartbeat> heard = said;
+    if (plan_.breakage == Breakage::wordless_answer) heard.reset();
+    take(running_->membership.on_stream_answer(index_of(peer), heard, clock_.monotonic(asked),
+                                               local(), clock_.wall(schedule_.now())));
     look_soon();
 }
 
@@ -129,11 +132,17 @@ void Node::take(const sync::MembershipOutput& out) {
     for (const std::size_t peer : out.probe_streams) {
         streams_.probe(index_, node_of(peer));
         if (plan_.breakage == Breakage::eternal_answer)
-            running_->membership.on_stream_answer(peer, local());
+            running_->membership.on_stream_answer(peer, std::nullopt, local(), local(),
+                                                  clock_.wall(schedule_.now()));
     }
     for (const sync::HeartbeatToSend& send : out.send)
         world_.send(index_, node_of(send.peer), send.path, send.heartbeat);
-    if (out.round) running_->vips->sent_round();
+    if (!out.round) return;
+    running_->vips->sent_round();
+    running_->words.clear();
+    for (std::size_t peer = 0; peer + 1 < plan_.nodes; ++peer)
+        running_->words.push_back(
+            running_->membership.for_stream(peer, local(), clock_.wall(schedule_.now())));
 }
 
 }  // namespace bascule::sim

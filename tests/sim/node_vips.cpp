@@ -59,7 +59,8 @@ void NodeVips::set_deadlines(std::span<const sync::VipDeadline> deadlines) {
         const auto promise = none ? sync::Nanoseconds(0) : deadline.until - now;
         const auto longer =
             around_.plan.breakage == Breakage::late_deadline ? 4 * promise : Time(0);
-        around_.host.kernel.set_deadline(vip_of(deadline.vip), deadline.until + longer, promise);
+        around_.host.kernel.set_deadline(vip_of(deadline.vip), deadline.until + longer, promise,
+                                         deadline.yields);
     }
 }
 
@@ -133,6 +134,7 @@ void NodeVips::say() {
     const bool listened = around_.now() - began_ >= around_.plan.listen();
     sync::OwnFitness fitness;
     fitness.attached = kernel.is_attached();
+    fitness.hears = around_.host.hears || around_.plan.breakage == Breakage::early_ear;
     fitness.witness = !around_.plan.witness || kernel.sees_witness() ||
                       around_.plan.breakage == Breakage::blind_witness;
     fitness.synced = around_.in_step() || (membership_.alone() && listened) ||

@@ -23,6 +23,8 @@ struct NodeVipsHost {
     sync::Epoch disk = 0;  // epochs are reserved so far
     Time blind_since{0};   // no witness answers
     Time detached{-1h};    // the last time that a program was, by hand
+    bool hears = true;     // a link that heartbeats go by is up
+    Time hears_since{0};
 };
 
 // What happens to VIPs; seen by the judge.

@@ -12,7 +12,9 @@ namespace bascule::sim {
 
 struct Way {
     bool cut = false;
-    bool no_streams = false;  // nothing but heartbeats comes through
+    bool no_streams = false;     // nothing but heartbeats comes through
+    bool no_heartbeats = false;  // nothing but streams
+    bool deaf_start = false;     // nothing yet: a link, or who asks for a neighbour, is late
     double loss = 0;
     double twice = 0;
     Time delay = 100us;
@@ -21,8 +23,10 @@ struct Way {
     Time quiet_since = Time::max();  // nothing comes through
 
     bool is_clean(Time interval) const {
-        return !cut && loss == 0 && delay + jitter <= interval / 4;
+        return carries_heartbeats() && loss == 0 && delay + jitter <= interval / 4;
     }
+    bool carries_heartbeats() const { return !cut && !no_heartbeats && !deaf_start; }
+    bool carries_anything() const { return !cut && !deaf_start; }
 };
 
 class Paths {
@@ -43,14 +47,14 @@ public:
         const Time still = way.delay + way.jitter;
         change(way);
         if (!was_clean || !way.is_clean(interval)) way.clean_since = now;
-        if (!way.cut)
+        if (way.carries_anything())
             way.quiet_since = Time::max();
         else if (way.quiet_since == Time::max())
             way.quiet_since = now + still;
     }
     // A stream needs both directions, or its acknowledgements are lost.
     bool carries_stream(std::size_t one, std::size_t other, std::size_t path) const {
-        const auto stops = [](const Way& way) { return way.cut || way.no_streams; };
+        const auto stops = [](const Way& way) { return !way.carries_anything() || way.no_streams; };
         return !stops(way(one, other, path)) && !stops(way(other, one, path));
     }
     std::size_t count() const { return paths_; }

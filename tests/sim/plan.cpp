@@ -11,7 +11,7 @@
 namespace bascule::sim {
 namespace {
 
-constexpr std::array<std::pair<Breakage, const char*>, 23> names = {{
+constexpr std::array<std::pair<Breakage, const char*>, 29> names = {{
     {Breakage::none, "none"},
     {Breakage::lost_batch, "lost-batch"},
     {Breakage::deaf_compare, "deaf-compare"},
@@ -35,6 +35,12 @@ constexpr std::array<std::pair<Breakage, const char*>, 23> names = {{
     {Breakage::forgotten_word, "forgotten-word"},
     {Breakage::forgotten_epoch, "forgotten-epoch"},
     {Breakage::no_refresh, "no-refresh"},
+    {Breakage::wordless_answer, "wordless-answer"},
+    {Breakage::nameless_hearsay, "nameless-hearsay"},
+    {Breakage::held_parting, "held-parting"},
+    {Breakage::unconfirmed, "unconfirmed"},
+    {Breakage::early_ear, "early-ear"},
+    {Breakage::misunderstood, "misunderstood"},
 }};
 
 void plan_vips(Plan& plan, Random& random) {
@@ -42,6 +48,8 @@ void plan_vips(Plan& plan, Random& random) {
     plan.failback = random.chance(0.8);
     plan.failback_delay = random.one_of<Time>({0ms, 0ms, 2s});
     plan.witness = random.chance(0.4);
+    if (random.chance(0.06) || plan.breakage == Breakage::misunderstood)
+        plan.newer = random.below(plan.nodes);
     // Only who takes back can do so too early.
     if (plan.breakage == Breakage::always_in_step) {
         plan.failback = true;
@@ -103,6 +111,11 @@ Plan make_plan(std::uint64_t seed, Breakage breakage) {
     plan.between_events = random.one_of<Time>({10ms, 50ms, 200ms});
     plan.between_troubles = random.one_of<Time>({150ms, 500ms, 2s});
     plan_vips(plan, random);
+    // What lasts for seconds has to be left alone for so long.
+    if (breakage == Breakage::wordless_answer || breakage == Breakage::unconfirmed) {
+        plan.chaos = 10s;
+        plan.between_troubles = 2s;
+    }
     // With less room, or a log that a single batch overflows, copies may go:
     // nobody promises more.
     const bool kept = plan.room >= plan.flows && plan.log_bytes >= 4096;
@@ -121,7 +134,9 @@ std::string Plan::text() const {
         << milliseconds(between_events) << ", troubles " << milliseconds(between_troubles);
     out << ", " << vips << " VIPs, failback "
         << (failback ? "after " + milliseconds(failback_delay) : std::string("never"))
-        << (witness ? ", witness" : "") << ", priorities";
+        << (witness ? ", witness" : "")
+        << (newer ? ", a newer release at lb" + std::to_string(*newer + 1) : std::string())
+        << ", priorities";
     for (const auto& of_node : priorities)
         for (const std::uint32_t priority : of_node)
             out << " " << priority;

@@ -20,29 +20,35 @@ using namespace std::chrono_literals;
 
 enum class Breakage {
     none,
-    lost_batch,       // a batch is thrown away, and its acknowledgement made up
-    deaf_compare,     // what a comparison found differing is not told
-    younger,          // records arrive as if their packets were seen later
-    other_target,     // a record arrives with another backend
-    embryonic,        // sessions that are not established are told to the replica
-    late_end,         // an end is told once more, later, as if it were of now
-    let_replay_in,    // a recorded heartbeat is given the number and time of a new
-                      // one
-    deaf_ear,         // one peer's heartbeats are not handed in
-    eternal_answer,   // the stream answers for a peer that is dead
-    no_tombstones,    // a node forgets what was taken back when it starts
-    no_bound,         // the log may grow far beyond its bound
-    idle_hands,       // what is said to be an address of the host is none
-    announced_once,   // who is told to announce again does not
-    found_for_ever,   // who lets go of a VIP is found by it all the same
-    late_deadline,    // a node that stands still is found for longer than it said
-    blind_witness,    // a node believes that a witness answers
-    always_in_step,   // and that it is in step
-    eternal_carrier,  // and that its interfaces have carrier
-    unheard_claims,   // what one node claims is not heard
-    forgotten_word,   // nobody hears that a VIP was moved by the operator
-    forgotten_epoch,  // a node begins with epoch 0 each time
-    no_refresh,       // that sessions go on is not told
+    lost_batch,        // a batch is thrown away, and its acknowledgement made up
+    deaf_compare,      // what a comparison found differing is not told
+    younger,           // records arrive as if their packets were seen later
+    other_target,      // a record arrives with another backend
+    embryonic,         // sessions that are not established are told to the replica
+    late_end,          // an end is told once more, later, as if it were of now
+    let_replay_in,     // a recorded heartbeat is given the number and time of a new
+                       // one
+    deaf_ear,          // one peer's heartbeats are not handed in
+    eternal_answer,    // the stream answers for a peer that is dead
+    no_tombstones,     // a node forgets what was taken back when it starts
+    no_bound,          // the log may grow far beyond its bound
+    idle_hands,        // what is said to be an address of the host is none
+    announced_once,    // who is told to announce again does not
+    found_for_ever,    // who lets go of a VIP is found by it all the same
+    late_deadline,     // a node that stands still is found for longer than it said
+    blind_witness,     // a node believes that a witness answers
+    always_in_step,    // and that it is in step
+    eternal_carrier,   // and that its interfaces have carrier
+    unheard_claims,    // what one node claims is not heard
+    forgotten_word,    // nobody hears that a VIP was moved by the operator
+    forgotten_epoch,   // a node begins with epoch 0 each time
+    no_refresh,        // that sessions go on is not told
+    wordless_answer,   // what a peer claims is not heard by the stream's answer
+    nameless_hearsay,  // who hears a holder does not say whom
+    held_parting,      // who has left is found for as long as it said, whoever announces
+    unconfirmed,       // how long an address is renewed for is not told
+    early_ear,         // a node believes that its links are up when it starts
+    misunderstood,     // a newer release believes that it is understood
 };
 const std::vector<Breakage>& all_breakages();  // without `none`
 const char* name_of(Breakage breakage);
@@ -72,10 +78,11 @@ struct Plan {
     bool failback = true;
     Time failback_delay{0};
     bool witness = false;
+    std::optional<std::size_t> newer;  // this node's release is not understood by the others
     std::vector<std::vector<std::uint32_t>> priorities;  // by node and VIP
 
     // Who has started hears for so long who is there.
-    Time listen() const { return std::max<Time>(500ms, 6 * interval); }
+    Time listen() const { return std::max<Time>(1400ms, 6 * interval); }
     Time calm_life{0};  // so long clients go on after all has healed
 
     std::string text() const;

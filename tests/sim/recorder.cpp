@@ -25,7 +25,13 @@ void Recorder::play(const std::vector<std::unique_ptr<Node>>& nodes, Time now,
     // what its age is measured by may itself have come that late
     // (sync/freshness.h).
     const Time old = 2 * std::max<Time>(2s, 4 * plan_.interval * plan_.dead_after) + 1s;
-    if (now - played.sent < old) return;
+    // Who is dead is not brought back by what is older than the silence it is dead for.
+    const sync::PeerView known = node.peers()[node.index_of(played.from)];
+    const bool dead = known.liveness == sync::Liveness::dead &&
+                      known.incarnation == played.heartbeat->incarnation;
+    const Time silence = plan_.interval * plan_.dead_after;
+    if (now - played.sent < (dead ? std::max<Time>(2s, 4 * silence) + silence + 300ms : old))
+        return;
     sync::Heartbeat heartbeat = *played.heartbeat;
     if (plan_.breakage == Breakage::let_replay_in) {
         heartbeat.sequence += 1'000'000;

@@ -11,6 +11,7 @@ constexpr Time retry_most = 400ms;
 constexpr Time retransmission = 100ms;
 constexpr Time handshake_limit = 500ms;
 constexpr Time watch_every = 250ms;
+constexpr Time answer_lasts = 1s;  // as in sync/stream_connection.cpp
 
 }  // namespace
 
@@ -43,6 +44,12 @@ bool Streams::is_up(std::size_t node, std::size_t peer) const {
     const Pair& pair = pair_of(node, peer);
     const std::size_t side = node == pair.one ? 0 : 1;
     return pair.at[side] != nullptr && pair.at[side]->out[side].may_send;
+}
+
+bool Streams::joins(std::size_t one, std::size_t other) const {
+    const Pair& pair = pair_of(one, other);
+    return is_up(one, other) && is_up(other, one) && pair.at[0] == pair.at[1] &&
+           !stalled(*pair.at[0]);
 }
 
 // ---- connections ----
@@ -194,7 +201,7 @@ void Streams::fill(const Held& held, std::size_t side) {
 void Streams::probe(std::size_t from, std::size_t to) {
     const Pair& pair = pair_of(from, to);
     const std::size_t side = from == pair.one ? 0 : 1;
-    if (is_up(from, to)) put(pair.at[side], side, {.frame = nullptr});
+    if (is_up(from, to)) put(pair.at[side], side, {.frame = nullptr, .asked = schedule_.now()});
 }
 
 void Streams::put(const Held& connection, std::size_t side, Piece piece) {
@@ -249,12 +256,17 @@ void Streams::deliver(const Held& connection, std::size_t side, const Piece& pie
     const std::size_t from = connection->nodes[side];
     const std::size_t to = connection->nodes[1 - side];
     connection->last_moved[1 - side] = schedule_.now();
-    if (piece.frame != nullptr)
+    if (piece.frame != nullptr) {
         ends_[to]->on_frame(from, *piece.frame);
-    else if (piece.answer)
-        ends_[to]->on_stream_answer(from);
-    else if (connection->alive[1 - side])
-        put(connection, 1 - side, {.frame = nullptr, .answer = true});
+    } else if (piece.answer) {
+        if (schedule_.now() - piece.asked <= answer_lasts)
+            ends_[to]->on_stream_answer(from, *piece.answer, piece.asked);
+    } else if (connection->alive[1 - side]) {
+        put(connection, 1 - side,
+            {.frame = nullptr,
+             .answer = std::make_shared<sync::Heartbeat>(ends_[to]->words_for(from)),
+             .asked = piece.asked});
+    }
 }
 
 }  // namespace bascule::sim

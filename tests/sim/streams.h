@@ -13,6 +13,7 @@
 #include "sim/paths.h"
 #include "sim/random.h"
 #include "sim/schedule.h"
+#include "sync/heartbeat.h"
 #include "sync/messages.h"
 
 namespace bascule::sim {
@@ -29,7 +30,9 @@ public:
     virtual void on_stream_down(std::size_t peer) = 0;
     // Nullptr: none now. Asked only after both hellos.
     virtual sync::Frame next_frame(std::size_t peer) = 0;
-    virtual void on_stream_answer(std::size_t peer) = 0;
+    // What it answers to a peer's question, and the answer to its own of that moment.
+    virtual sync::Heartbeat words_for(std::size_t peer) = 0;
+    virtual void on_stream_answer(std::size_t peer, const sync::Heartbeat& said, Time asked) = 0;
 };
 
 class Streams {
@@ -52,6 +55,8 @@ public:
     void reset(std::size_t one, std::size_t other);
 
     bool is_up(std::size_t node, std::size_t peer) const;
+    // One connection, open at both ends, and what is sent by it comes through.
+    bool joins(std::size_t one, std::size_t other) const;
     // Frames that were given to a socket and have not come out.
     std::size_t underway() const { return underway_; }
     Time changed() const { return changed_; }
@@ -59,7 +64,8 @@ public:
 private:
     struct Piece {
         sync::Frame frame;  // nullptr: a question of a probe, or its answer
-        bool answer = false;
+        std::shared_ptr<const sync::Heartbeat> answer{};
+        Time asked{0};
         Time ready{0};  // when it could be there
     };
     struct Direction {

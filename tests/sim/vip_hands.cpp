@@ -52,6 +52,7 @@ void VipHands::carry_out(const sync::VipDuty& duty, std::vector<sync::VipHolding
         if (around_.plan.breakage != Breakage::idle_hands)
             around_.host.add(vip, around_.now() + stays);
         holding.here = true;
+        if (around_.plan.breakage != Breakage::unconfirmed) holding.confirmed = around_.now();
         Row& known = rows_[vip];
         const bool again = known.announcements != duty.announcements &&
                            around_.plan.breakage != Breakage::announced_once;

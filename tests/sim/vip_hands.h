@@ -30,7 +30,7 @@ inline constexpr Time most_hand_delay = 20ms;
 struct HandsTrouble {
     bool hang = false;
     bool refuse = false;
-    Time well_since{0};
+    Time well_since{0};  // or since when it is as it is
     bool is_well() const { return !hang && !refuse; }
 };
 

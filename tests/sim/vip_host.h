@@ -4,6 +4,7 @@
 // heeds the deadlines.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "sim/plan.h"
@@ -22,9 +23,16 @@ public:
     }
     void remove(std::size_t vip) { vips_[vip].here = false; }
     // `promise`: how long it was at the moment.
-    void set_deadline(std::size_t vip, sync::Moment until, sync::Nanoseconds promise) {
+    void set_deadline(std::size_t vip, sync::Moment until, sync::Nanoseconds promise, bool yields) {
         vips_[vip].deadline = until;
         vips_[vip].promise = promise;
+        vips_[vip].yields = yields;
+    }
+    // Another host announces the VIP on its link.
+    void hear_announcement(std::size_t vip) {
+        Vip& it = vips_[vip];
+        if (attached_ && it.carrier && std::exchange(it.yields, false))
+            it.deadline = sync::Moment::min();
     }
     void set_carrier(std::size_t vip, bool carrier) { vips_[vip].carrier = carrier; }
     void attach(bool attached) { attached_ = attached; }
@@ -43,6 +51,7 @@ public:
         const bool kept_quiet = attached_ && now > vips_[vip].deadline;
         return has(vip, now) && vips_[vip].carrier && !kept_quiet;
     }
+    bool yields(std::size_t vip) const { return vips_[vip].yields; }
     sync::Nanoseconds promise(std::size_t vip) const { return vips_[vip].promise; }
     bool carrier(std::size_t vip) const { return vips_[vip].carrier; }
     bool is_attached() const { return attached_; }
@@ -55,6 +64,7 @@ private:
         sync::Moment lease{};
         sync::Moment deadline = sync::Moment::min();
         sync::Nanoseconds promise{0};
+        bool yields = false;
     };
     std::vector<Vip> vips_;
     bool attached_ = false;

@@ -13,9 +13,6 @@ std::string ms(Time time) {
     return std::to_string(time / 1ms) + " ms";
 }
 
-// Hands, mail between threads, and a datagram on its way without trouble.
-constexpr Time hands_and_mail = most_hand_delay + 5ms;
-
 }  // namespace
 
 VipJudge::VipJudge(const Plan& plan, const Schedule& schedule, const Paths& paths,
@@ -51,6 +48,7 @@ void VipJudge::on_start(std::size_t node, sync::Epoch floor) {
     for (std::size_t vip = 0; vip < plan_.vips; ++vip) {
         of(node, vip).held = of(node, vip).decided = false;
         of(node, vip).said = {};
+        of(node, vip).started = schedule_.now();
         of(node, vip).epoch = floor;
     }
 }
@@ -93,6 +91,8 @@ bool VipJudge::is_eligible(std::size_t node, std::size_t vip) const {
     if (!is_awake(node) || it.is_leaving()) return false;
     const NodeVipsHost& host = it.vips_host();
     // Who could not take it says for a while that it cannot.
+    // Of a newer release nobody knows what it has: who does not understand it keeps away.
+    if (plan_.newer && !it.is_newer() && is_awake(*plan_.newer)) return false;
     const bool well =
         host.hands.is_well() && schedule_.now() - host.hands.well_since >
                                     Time(sync::failed_time) + Time(sync::longest_taking);
@@ -136,8 +136,21 @@ bool VipJudge::one_way_somewhere() const {
     for (std::size_t one = 0; one < nodes_.size(); ++one)
         for (std::size_t other = 0; other < nodes_.size(); ++other)
             for (std::size_t path = 0; path < plan_.paths && one != other; ++path)
-                if (paths_.way(one, other, path).cut) return true;
+                if (!paths_.way(one, other, path).carries_heartbeats()) return true;
     return false;
+}
+
+bool VipJudge::only_streams_somewhere() const {
+    for (std::size_t one = 0; one < nodes_.size(); ++one)
+        for (std::size_t other = 0; other < nodes_.size(); ++other)
+            for (std::size_t path = 0; path < plan_.paths && one != other; ++path)
+                if (paths_.way(one, other, path).no_heartbeats) return true;
+    return false;
+}
+
+// A question waits for what the socket has taken before it.
+bool VipJudge::streams_are_slow() const {
+    return static_cast<double>(plan_.most_unsent) / plan_.bytes_a_microsecond > 3000;
 }
 
 // Where somebody can have it somebody has it: after dead_after + 1 intervals
@@ -147,9 +160,15 @@ void VipJudge::judge_none(std::size_t vip) const {
     if (disturbed_) return;
     const Time now = schedule_.now();
     std::optional<Time> since;
-    // Who has it does not know that its hands hang, until its lease has run out.
-    for (std::size_t node = 0; node < nodes_.size(); ++node)
-        if (!obeys(node)) return;
+    // Who has it does not know that its hands hang, until its lease has run out; and each whose
+    // hands hang tries to take it for a while.
+    Time unwell(0), hands_known(0);
+    for (std::size_t node = 0; node < nodes_.size(); ++node) {
+        if (obeys(node)) continue;
+        unwell += Time(sync::longest_taking) + plan_.interval;
+        const Time known = nodes_[node]->vips_host().hands.well_since + Time(sync::vip_lease);
+        hands_known = std::max(hands_known, known);
+    }
     for (std::size_t node = 0; node < nodes_.size(); ++node) {
         const auto& eligible = of(node, vip).eligible_since;
         if (eligible && (!since || *eligible < *since)) since = eligible;
@@ -159,136 +178,14 @@ void VipJudge::judge_none(std::size_t vip) const {
     // Who waits for one that comes first, and does not take it, waits so long.
     if (nodes_.size() > 2 && one_way_somewhere())
         bound += Time(sync::longest_taking) + plan_.interval * (plan_.dead_after + 1);
-    const Time from = std::max(*since + control_knows, calm_from_);
+    // What is said by streams alone is heard when that is asked for the next time.
+    if (only_streams_somewhere())
+        bound += 3 * plan_.interval + (streams_are_slow() ? Time(1s) : hands_and_mail);
+    bound += unwell;
+    const Time from = std::max({*since + control_knows, calm_from_, hands_known});
     if (now - from > bound)
         throw Violation("nobody has " + vip_name(vip) + ", though somebody can since " +
                         ms(now - *since) + ", and nothing happened for " + ms(now - last_event_));
-}
-
-// ---- two ----
-
-void VipJudge::judge_both(std::size_t vip, std::size_t one, std::size_t other) {
-    Pair& pair = pairs_[(vip * nodes_.size() + one) * nodes_.size() + other];
-    if (!of(one, vip).found_since || !of(other, vip).found_since) {
-        if (pair.both_since) note_demotion(vip, one, other);
-        return pair.both_since.reset();
-    }
-    const bool begins = !pair.both_since;
-    if (begins) pair.both_since = schedule_.now();
-    if (is_awake(one) && is_awake(other))
-        return judge_both_speaking(vip, one, other, *pair.both_since);
-    // Of two that are silent neither has replaced the other.
-    if (!begins || (!is_awake(one) && !is_awake(other))) return;
-    if (!is_awake(one)) judge_silent(vip, one, other);
-    if (!is_awake(other)) judge_silent(vip, other, one);
-}
-
-void VipJudge::note_demotion(std::size_t vip, std::size_t one, std::size_t other) {
-    demotions_[vip].reset();
-    const bool joined = judge_.clean_since(one, other) < schedule_.now();
-    const std::size_t winner = of(one, vip).found_since ? one : other;
-    if (joined && is_awake(one) && is_awake(other) && of(winner, vip).found_since)
-        demotions_[vip] = {schedule_.now(), winner, winner == one ? other : one};
-}
-
-// After two were found, the one that still is announces it last, as soon as it has heard that the
-// other has let go.
-void VipJudge::judge_announced(std::size_t vip) {
-    auto& demotion = demotions_[vip];
-    if (!demotion) return;
-    const std::size_t winner = demotion->winner;
-    const Time bound = plan_.interval + plan_.interval / 4 + 2 * hands_and_mail;
-    const bool is_back = of(demotion->loser, vip).ordered >= demotion->at;
-    const bool is_trouble = last_event_ > demotion->at || !obeys(winner) || is_back;
-    if (!of(winner, vip).found_since || is_trouble) return demotion.reset();
-    if (schedule_.now() - demotion->at <= bound) return;
-    const std::size_t loser = demotion->loser;
-    demotion.reset();
-    if (announced_[vip] == loser)
-        throw Violation(Node::name(winner) + " has " + vip_name(vip) + ", and " +
-                        Node::name(loser) + " announced it last, which has let it go");
-}
-
-// No longer than until the next heartbeat, while they hear each other; after a
-// cut they have to hear each other first, and anew if one has started
-// meanwhile. Where one hears the other and is not heard: it waits dead_after
-// intervals for that to change.
-void VipJudge::judge_both_speaking(std::size_t vip, std::size_t one, std::size_t other,
-                                   Time since) const {
-    const Time now = schedule_.now();
-    const auto complain = [&](Time from, const char* how) {
-        throw Violation(Node::name(one) + " and " + Node::name(other) + " are both found by " +
-                        vip_name(vip) + " for " + ms(now - from) + ", though " + how);
-    };
-    const Time reaction = plan_.interval + plan_.interval / 4 + hands_and_mail;
-    const Time joined = judge_.clean_since(one, other);
-    if (!obeys(one) || !obeys(other)) return;
-    // Who left while nobody could take it is found for a while: a restart is not felt.
-    if (!of(one, vip).decided || !of(other, vip).decided) return;
-    // What lingers is found where a program is detached, until that is known.
-    const Time detached =
-        std::max(nodes_[one]->vips_host().detached, nodes_[other]->vips_host().detached);
-    const Time from = std::max({since, joined + 3 * plan_.interval, detached + control_knows});
-    if (joined < now && now - from > reaction) complain(from, "they hear each other");
-    const Time heard = std::min(hears_since(one, other), hears_since(other, one));
-    if (heard >= now || disturbed_) return;
-    const Time deaf = std::max(since, heard + 3 * plan_.interval);
-    const Time patience = judge_.dead_within() + plan_.interval * plan_.dead_after;
-    if (now - deaf > patience + reaction) complain(deaf, "one hears the other");
-}
-
-// Its hands do what they are told.
-bool VipJudge::obeys(std::size_t node) const {
-    const NodeVipsHost& host = nodes_[node]->vips_host();
-    return host.hands.is_well() && schedule_.now() - host.hands.well_since > 50ms;
-}
-
-bool VipJudge::knows(std::size_t node, std::size_t other) const {
-    if (!nodes_[node]->is_running()) return false;
-    const auto liveness = nodes_[node]->membership().liveness(nodes_[node]->index_of(other));
-    return liveness == sync::Liveness::alive || liveness == sync::Liveness::suspect;
-}
-
-// Cleanly, and it counts: who does not hear this node is a stranger, or a
-// recording, at first.
-Time VipJudge::hears_since(std::size_t node, std::size_t other) const {
-    if (!knows(node, other)) return Time::max();
-    const sync::PeerView peer = nodes_[node]->peers()[nodes_[node]->index_of(other)];
-    const Time known = schedule_.now() - (nodes_[node]->local() - peer.since);
-    return std::max(known, judge_.heard_cleanly_since(node, other));
-}
-
-// Who is replaced because it is silent is not found any more by then: its
-// deadline has passed. A longer one was promised only when nobody was known who
-// could take it.
-void VipJudge::judge_silent(std::size_t vip, std::size_t silent, std::size_t other) const {
-    const Node& node = *nodes_[silent];
-    const VipHost& kernel = node.vips_host().kernel;
-    const Time fell_silent = *node.silent_since();
-    const bool heard_before = judge_.heard_before(other, silent, fell_silent);
-    if (!kernel.is_attached() || !heard_before || of(other, vip).ordered <= fell_silent) return;
-    // It takes it for other reasons.
-    if (knows(other, silent)) return;
-    if (kernel.promise(vip) > plan_.interval * plan_.dead_after) return;
-    throw Violation(Node::name(other) + " is found by " + vip_name(vip) + ", and " +
-                    Node::name(silent) + " is still found, which is silent for " +
-                    ms(schedule_.now() - fell_silent));
-}
-
-// Who sees no witness and hears nobody gives up what it has.
-void VipJudge::judge_cut_off(std::size_t vip, std::size_t node) const {
-    const Node& it = *nodes_[node];
-    const auto& host = it.vips_host();
-    if (!of(node, vip).found_since || !is_awake(node) || host.kernel.sees_witness()) return;
-    if (it.is_leaving() || disturbed_) return;
-    Time since = std::max(host.blind_since, it.awake_since() + 4 * plan_.interval);
-    for (std::size_t other = 0; other < nodes_.size(); ++other)
-        if (other != node) since = std::max(since, judge_.silent_since(node, other));
-    const Time now = schedule_.now();
-    const Time bound = judge_.dead_within() + control_knows + hands_and_mail;
-    if (since < now && now - std::max(since, calm_from_) > bound)
-        throw Violation(Node::name(node) + " has " + vip_name(vip) +
-                        ", sees no witness and hears nobody for " + ms(now - since));
 }
 
 // ---- takings ----
@@ -299,6 +196,7 @@ void VipJudge::judge_taking(std::size_t node, std::size_t vip, sync::Epoch epoch
     if (epoch <= it.epoch)
         throw Violation(Node::name(node) + " takes " + vip_name(vip) + " with epoch " +
                         std::to_string(epoch) + " after " + std::to_string(it.epoch));
+    judge_listened(node, vip);
     it.epoch = epoch;
     it.ordered = schedule_.now();
     // The one that has it, where several do (some of them do not hear each
@@ -372,7 +270,7 @@ std::string VipJudge::still_apart() const {
                    " announced it last";
         const std::uint32_t priority = nodes_[holder]->vips_host().priorities[vip];
         for (std::size_t node = 0; node < nodes_.size(); ++node)
-            if (plan_.failback && !said.moved && plan_.room >= plan_.flows &&
+            if (plan_.failback && !plan_.newer && !said.moved && plan_.room >= plan_.flows &&
                 nodes_[node]->vips_host().priorities[vip] > priority)
                 return vip_name(vip) + " is at " + found + " and not at " + best(vip);
     }

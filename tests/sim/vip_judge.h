@@ -19,6 +19,9 @@ namespace bascule::sim {
 // it.
 inline constexpr Time control_knows = 125ms;
 
+// Hands, mail between threads, and a datagram on its way without trouble.
+inline constexpr Time hands_and_mail = most_hand_delay + 5ms;
+
 class VipJudge {
 public:
     VipJudge(const Plan& plan, const Schedule& schedule, const Paths& paths, const Nodes& nodes,
@@ -53,6 +56,7 @@ private:
         sync::Epoch epoch = 0;
         sync::VipClaim said{};  // in its last heartbeat
         Time ordered{0};        // to have it
+        Time started{0};        // this run
         Time asked{-1h};        // by the operator
         Time offered{-1h};      // it said so
         std::optional<Time> eligible_since;
@@ -60,6 +64,8 @@ private:
     };
     struct Pair {
         std::optional<Time> both_since;
+        bool one_yields = false;  // then
+        bool other_yields = false;
     };
     struct Demotion {  // one of two that were found is found no more
         Time at{0};
@@ -74,6 +80,17 @@ private:
     void judge_none(std::size_t vip) const;
     void judge_both(std::size_t vip, std::size_t one, std::size_t other);
     void judge_both_speaking(std::size_t vip, std::size_t one, std::size_t other, Time since) const;
+    void judge_both_by_stream(std::size_t vip, std::size_t one, std::size_t other,
+                              Time since) const;
+    void judge_both_by_third(std::size_t vip, std::size_t one, std::size_t other, Time since) const;
+    void judge_parted(std::size_t vip, std::size_t gone, std::size_t taker, Time since) const;
+    void judge_listened(std::size_t node, std::size_t vip) const;
+    [[noreturn]] void complain_of_both(std::size_t vip, std::size_t one, std::size_t other,
+                                       Time from, const std::string& how) const;
+    bool yields(std::size_t node, std::size_t vip) const;
+    bool streams_are_slow() const;
+    bool is_mixed(std::size_t one, std::size_t other) const;
+    Time reaction() const;
     void judge_silent(std::size_t vip, std::size_t silent, std::size_t other) const;
     void note_demotion(std::size_t vip, std::size_t one, std::size_t other);
     void judge_announced(std::size_t vip);
@@ -86,7 +103,9 @@ private:
     bool obeys(std::size_t node) const;
     Time hears_since(std::size_t node, std::size_t other) const;
     bool knows(std::size_t node, std::size_t other) const;
+    bool never_heard(std::size_t node, std::size_t other) const;  // in this run
     bool one_way_somewhere() const;
+    bool only_streams_somewhere() const;
     std::string best(std::size_t vip) const;
     std::string vip_name(std::size_t vip) const { return "VIP " + std::to_string(vip + 1); }
 

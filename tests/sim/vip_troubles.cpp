@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/vip_troubles.h"
 
+#include <utility>
+
 namespace bascule::sim {
 
 void VipTroubles::trouble() {
@@ -11,8 +13,8 @@ void VipTroubles::trouble() {
     if (what < 35 && world_.plan_.witness) return isolate();
     if (what < 45) return detach();
     if (what < 53) return take_address();
-    if (what < 58) return hurt_hands();
-    if (what < 75) return move();
+    if (what < 61) return hurt_hands();
+    if (what < 76) return move();
     if (what < 92) return leave();
     reload();
 }
@@ -27,6 +29,15 @@ void VipTroubles::set_carrier(std::size_t node, std::size_t vip, bool carrier) {
     world_.nodes_[node]->vips_host().kernel.set_carrier(vip, carrier);
     world_.nodes_[node]->wake_control();
     world_.vip_judge_.on_event(control_knows);
+}
+
+void VipTroubles::set_links(std::size_t node, bool up) {
+    NodeVipsHost& host = world_.nodes_[node]->vips_host();
+    host.hears = up;
+    host.hears_since = world_.now();
+    for (std::size_t vip = 0; vip < world_.plan_.vips; ++vip)
+        set_carrier(node, vip, up);
+    world_.vip_judge_.on_event(world_.plan_.listen() + control_knows);
 }
 
 void VipTroubles::lose_carrier() {
@@ -100,6 +111,8 @@ void VipTroubles::set_hands(std::size_t node, bool hang, bool refuse) {
     hands.hang = hang;
     hands.refuse = refuse;
     hands.well_since = world_.now();
+    // What is overdue is done first.
+    if (hands.is_well() && world_.nodes_[node]->is_running()) world_.nodes_[node]->vips().mend();
     // What they do not do is found out after a second, and the next one takes.
     world_.vip_judge_.on_event(Time(sync::longest_taking) * 2 + world_.plan_.interval);
 }
@@ -108,7 +121,7 @@ void VipTroubles::hurt_hands() {
     const std::size_t node = troubles_.any();
     const bool hang = world_.random_.chance(0.5);
     set_hands(node, hang, !hang);
-    troubles_.until_later([this, node] { set_hands(node, false, false); });
+    troubles_.until_later([this, node] { set_hands(node, false, false); }, 8s);
 }
 
 void VipTroubles::move() {
@@ -142,15 +155,18 @@ void VipTroubles::reload() {
 void VipTroubles::heal() {
     for (std::size_t node = 0; node < world_.plan_.nodes; ++node) {
         NodeVipsHost& host = world_.nodes_[node]->vips_host();
+        if (!std::exchange(host.hears, true)) host.hears_since = world_.now();
         for (std::size_t vip = 0; vip < world_.plan_.vips; ++vip)
             host.kernel.set_carrier(vip, true);
         host.kernel.see_witness(true);
         host.hands = {};
         host.hands.well_since = world_.now();
+        if (world_.nodes_[node]->is_running()) world_.nodes_[node]->vips().mend();
         world_.nodes_[node]->wake_control();
     }
     world_.vip_judge_.on_disturbed(false);
-    world_.vip_judge_.on_event(control_knows + Time(sync::longest_taking) * 2);
+    world_.vip_judge_.on_event(world_.plan_.listen() + control_knows +
+                               Time(sync::longest_taking) * 2);
 }
 
 }  // namespace bascule::sim

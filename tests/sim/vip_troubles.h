@@ -14,6 +14,8 @@ public:
     void trouble();
     void heal();
     void stop_streams();
+    // All links of a node, those that heartbeats go by among them.
+    void set_links(std::size_t node, bool up);
 
 private:
     void lose_carrier();

@@ -101,7 +101,7 @@ void World::send(std::size_t from, std::size_t to, std::size_t path,
     const auto kept = std::make_shared<const sync::Heartbeat>(heartbeat);
     recorder_.record({from, to, path, kept, now()});
     const Way& way = paths_.way(from, to, path);
-    if (way.cut || random_.chance(way.loss)) return;
+    if (!way.carries_heartbeats() || random_.chance(way.loss)) return;
     for (int copies = random_.chance(way.twice) ? 2 : 1; copies > 0; --copies) {
         const Time late =
             way.jitter == Time(0) ? Time(0) : Time(random_.between(0, way.jitter.count()));
@@ -141,6 +141,9 @@ void World::on_duties(std::size_t node, std::span<const sync::VipDuty> duties) {
 
 void World::on_announced(std::size_t node, std::size_t vip) {
     if (is_shown()) say(Node::name(node) + " announces VIP " + std::to_string(vip + 1));
+    if (plan_.breakage != Breakage::held_parting)
+        for (std::size_t other = 0; other < plan_.nodes; ++other)
+            if (other != node) nodes_[other]->vips_host().kernel.hear_announcement(vip);
     vip_judge_.on_announced(node, vip);
 }
 

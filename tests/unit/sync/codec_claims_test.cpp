@@ -39,7 +39,9 @@ std::vector<VipClaim> most_claims() {
                        .role = VipRole::offering,
                        .epoch = most_epoch,
                        .priority = 255,
-                       .moved = true});
+                       .moved = true,
+                       .heard = false,
+                       .holder = 255});
     return out;
 }
 
@@ -102,6 +104,7 @@ TEST(CodecClaims, EachRoleComesBack) {
     heartbeat.claims.push_back(heartbeat.claims[2]);
     heartbeat.claims.back().vip = 99;
     heartbeat.claims.back().heard = true;
+    heartbeat.claims.back().holder = 16;
     heartbeat.claims.push_back({});  // all of it nothing: VIP 0 is one as well
     EXPECT_EQ(decode_heartbeat(bytes_of(encode_heartbeat(heartbeat))), heartbeat);
 }
@@ -128,6 +131,21 @@ TEST(CodecClaims, TheBytesOnTheWire) {
     EXPECT_EQ(heartbeat->claims, expected);
 }
 
+TEST(CodecClaims, WhoIsHeardToHaveIt) {
+    const std::string two = fixed(1, 4, {1, 2}) + numbers(2, {7, 7}) +
+                            nested(3, std::string("\x01\x01", 2)) +
+                            nested(4, std::string("\x84\x04", 2));
+    const auto silent = decode_heartbeat(bytes_of(claims(two)));
+    ASSERT_TRUE(silent);
+    EXPECT_EQ(silent->claims[0].holder, 0) << "an earlier release does not say";
+    const auto said =
+        decode_heartbeat(bytes_of(claims(two + nested(5, std::string("\x03\x00", 2)))));
+    ASSERT_TRUE(said);
+    EXPECT_EQ(said->claims[0].holder, 3);
+    EXPECT_EQ(said->claims[1].holder, 0);
+    EXPECT_FALSE(decode_heartbeat(bytes_of(claims(two + nested(5, std::string("\x03", 1))))));
+}
+
 // One whose release has no claims yet, and one whose release says more of VIPs than this.
 TEST(CodecClaims, OfOtherReleases) {
     const auto older = decode_heartbeat(bytes_of(head));
@@ -135,7 +153,7 @@ TEST(CodecClaims, OfOtherReleases) {
     EXPECT_TRUE(older->claims.empty());
     const auto newer = decode_heartbeat(
         bytes_of(claims(fixed(1, 4, {9}) + numbers(2, {4}) + nested(3, "d") + nested(4, "\x06") +
-                        nested(1999, "more of VIPs") + numbers(5, {1, 2, 3})) +
+                        nested(1999, "more of VIPs") + numbers(6, {1, 2, 3})) +
                  nested(15, "more of the node")));
     ASSERT_TRUE(newer);
     EXPECT_EQ(newer->claims, (std::vector<VipClaim>{{9, VipRole::holding, 4, 100, false}}));
@@ -151,18 +169,30 @@ TEST(CodecClaims, ARoleThatIsNotKnownIsNone) {
     }
 }
 
-// Of who needs a newer release it is known that he lives; what he says of VIPs may mean anything.
-TEST(CodecClaims, OfWhoNeedsMoreThanThisReleaseNoneCount) {
+// Of who needs a newer release it is known that he lives, and which VIPs he has; what else he says
+// of them may mean anything.
+TEST(CodecClaims, OfWhoNeedsMoreThanThisReleaseOnlyWhatItHasCounts) {
     const std::string newest = number(1, 9) + number(2, protocol_version + 1) + nested(3, "lb1") +
                                nested(4, "lb2") + fixed64(5, 1);
-    for (const std::string& columns :
-         {fixed(1, 4, {9}) + numbers(2, {4}) + nested(3, "d") + nested(4, "\x06"),
-          fixed(1, 4, {9, 9, 9}) + numbers(2, {most64})}) {
+    const auto said = [&](const std::string& columns) {
         const auto heartbeat = decode_heartbeat(bytes_of(newest + nested(14, columns)));
-        ASSERT_TRUE(heartbeat);
+        EXPECT_TRUE(heartbeat);
+        if (!heartbeat) return std::vector<VipClaim>();
         EXPECT_EQ(heartbeat->needs, protocol_version + 1);
-        EXPECT_TRUE(heartbeat->claims.empty());
-    }
+        return heartbeat->claims;
+    };
+    // It holds the first, offers the second (by the operator's word), and could have the third.
+    const std::string had = fixed(1, 4, {7, 8, 9}) + nested(4, "\x06\x09\x04");
+    const std::vector<VipClaim> held{{.vip = 7, .role = VipRole::holding},
+                                     {.vip = 8, .role = VipRole::holding}};
+    EXPECT_EQ(said(had + numbers(2, {4, 5, 6}) + nested(3, "ddd")), held);
+    EXPECT_EQ(said(had + numbers(2, {most64})), held) << "whatever the others have become";
+    EXPECT_TRUE(said(fixed(1, 4, {9, 9, 9}) + numbers(2, {most64})).empty());
+    EXPECT_TRUE(said(fixed(1, 4, {7, 8}) + nested(4, "\x06")).empty());
+    std::string many;
+    for (std::size_t i = 0; i <= most_vips; ++i)
+        many += fixed(1, 4, {7});
+    EXPECT_TRUE(said(many + nested(4, std::string(most_vips + 1, '\x06'))).empty());
 }
 
 TEST(CodecClaims, WhatBreaksABoundIsRefused) {

@@ -103,7 +103,7 @@ TEST(HeartbeatPort, WhoAnswersOnItsStreamIsNotDead) {
         bed.pass(1ms);
         if (const std::size_t asked = one->probes; asked != answered) {
             answered = asked;
-            one->port().stream_answered(0);
+            one->port().stream_answered(0, {}, std::chrono::steady_clock::now());
         }
     }
     // Each answer is in time on a machine that is not busy; then it is suspect for the whole

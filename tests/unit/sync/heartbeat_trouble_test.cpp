@@ -255,7 +255,7 @@ TEST(HeartbeatTrouble, WithoutTheRightToPriority) {
     int policy = -1;
     std::thread([&] {
         if (!drop_capability(CAP_SYS_NICE)) return;
-        words = take_realtime_priority();
+        words = take_realtime_priority("heartbeat", Urgency::heartbeat);
         policy = ::sched_getscheduler(0);
     }).join();
     EXPECT_EQ(words, "ordinary: SCHED_FIFO is not permitted: Operation not permitted");

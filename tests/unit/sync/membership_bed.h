@@ -92,6 +92,7 @@ protected:
         talk(3);
         ASSERT_EQ(membership->liveness(0), Liveness::alive);
         changes.clear();
+        asked_streams = 0;
     }
     PeerView view() { return membership->view(now).at(0); }
 

@@ -170,6 +170,42 @@ TEST_F(Membership1, WhatWasReplacedNeverComesBack) {
     EXPECT_EQ(view().paths[0].replayed, 2U);
 }
 
+// What an earlier run said, and the network held back until the next one was heard: this node has
+// just started, and had not heard the earlier one.
+TEST_F(Membership1, AnEarlierRunThatIsOvertakenDoesNotBegin) {
+    begin();
+    Heartbeat earlier = made();
+    pass(interval);
+    incarnation = 2000;
+    sequence[0] = 0;
+    hear();
+    ASSERT_EQ(view().incarnation, 2000U);
+    hear(earlier);
+    EXPECT_EQ(view().incarnation, 2000U);
+    EXPECT_EQ(view().unverified, 1U);
+    changes.clear();
+    talk(10);
+    EXPECT_EQ(view().incarnation, 2000U);
+    EXPECT_EQ(membership->liveness(0), Liveness::alive);
+    EXPECT_TRUE(changes.empty());
+}
+
+TEST_F(Membership1, TheDeadAreNotBroughtBackByWhatTellsOfATimeBefore) {
+    become_alive();
+    Heartbeat held_back = made();
+    held_back.echoes.clear();
+    pass(120ms);
+    ASSERT_EQ(membership->liveness(0), Liveness::dead);
+    hear(held_back);
+    EXPECT_EQ(membership->liveness(0), Liveness::dead);
+    EXPECT_EQ(view().paths[0].late, 1U);
+    // Who does not hear this node any more is heard all the same.
+    Heartbeat deaf = made();
+    deaf.echoes.clear();
+    hear(deaf);
+    EXPECT_EQ(membership->liveness(0), Liveness::alive);
+}
+
 TEST_F(Membership1, ARestartAfterDeathIsToldAsBoth) {
     become_alive();
     pass(1s);

@@ -183,9 +183,13 @@ private:
         Membership& membership = *nodes_[flying.to].running;
         const std::size_t from = index(flying.to, flying.from);
         if (flying.ask)
-            post({flying.to, flying.from, 0, {}, true, false}, 100us);
+            post({flying.to, flying.from, 0,
+                  membership.for_stream(from, local(flying.to), wall(flying.to)), true, false},
+                 100us);
         else if (flying.answer)
-            take(flying.to, membership.on_stream_answer(from, local(flying.to)));
+            take(flying.to,
+                 membership.on_stream_answer(from, flying.heartbeat, local(flying.to) - 200us,
+                                             local(flying.to), wall(flying.to)));
         else
             take(flying.to, membership.on_heartbeat(from, flying.path, flying.heartbeat,
                                                     local(flying.to), wall(flying.to)));

@@ -117,12 +117,34 @@ TEST(MembershipNet, HeartbeatsAreCutAndTheStreamAnswers) {
     MembershipNet net({});
     net.set_streams(true);
     net.run(1s);
+    net.forget_said();
     net.every_way([](Way& way) { way.cut = true; });
     net.run(10s);
-    EXPECT_EQ(net.story(0, 1), "unknown>alive alive>suspect");
+    EXPECT_EQ(net.story(0, 1), "alive>suspect");
     net.every_way([](Way& way) { way.cut = false; });
     net.run(100ms);
     EXPECT_EQ(net.liveness(0, 1), Liveness::alive);
+}
+
+// A firewall that lets TCP through and nothing else.
+TEST(MembershipNet, HeartbeatsNeverPassAndTheStreamAnswers) {
+    MembershipNet net({});
+    net.every_way([](Way& way) { way.cut = true; });
+    net.run(1s);
+    EXPECT_EQ(net.story(0, 1), "");
+    net.set_streams(true);
+    net.at(1).set_claims({{1, VipRole::holding, 7, 100, false}});
+    net.run(10s);
+    EXPECT_EQ(net.story(0, 1), "unknown>suspect");
+    EXPECT_EQ(net.story(1, 0), "unknown>suspect");
+    EXPECT_TRUE(net.view(0, 1).hears_us);
+    ASSERT_EQ(net.view(0, 1).claims.size(), 1U);
+    net.at(1).set_claims({{1, VipRole::unfit, 7, 100, false}});
+    net.run(60ms);
+    EXPECT_EQ(net.view(0, 1).claims.at(0).role, VipRole::unfit);
+    net.set_streams(false);
+    net.run(100ms);
+    EXPECT_EQ(net.liveness(0, 1), Liveness::dead);
 }
 
 TEST(MembershipNet, APausedNodeIsDeadToOthersAndBlamesNobody) {

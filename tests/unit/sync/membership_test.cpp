@@ -94,22 +94,95 @@ TEST_F(Membership1, AnswersProbesAtOnceAndNotWithoutEnd) {
     EXPECT_LE(sent - before, 32U);
 }
 
+// As an earlier release answers.
 TEST_F(Membership1, WhoAnswersByTheStreamAloneStaysSuspect) {
     become_alive();
+    const auto answer = [this] {
+        take(membership->on_stream_answer(0, std::nullopt, now, now, wall));
+    };
     for (int round = 0; round < 50; ++round) {
         pass(20ms);
-        take(membership->on_stream_answer(0, now));
+        answer();
     }
     EXPECT_EQ(membership->liveness(0), Liveness::suspect);
     EXPECT_EQ(view().suspected, 1U);
     EXPECT_GE(asked_streams, 40U) << "asked in every round";
     pass(40ms);
     EXPECT_EQ(membership->liveness(0), Liveness::dead);
-    take(membership->on_stream_answer(0, now));
-    EXPECT_EQ(membership->liveness(0), Liveness::dead) << "heartbeats alone bring it back";
+    answer();
+    EXPECT_EQ(membership->liveness(0), Liveness::dead) << "it has said nothing";
     hear();
     EXPECT_EQ(membership->liveness(0), Liveness::alive);
     EXPECT_FALSE(changes.back().restarted);
+}
+
+TEST_F(Membership1, WhatItClaimsComesByTheStreamToo) {
+    become_alive();
+    pass(120ms);
+    ASSERT_EQ(membership->liveness(0), Liveness::dead);
+    const std::uint64_t asked_before = asked_streams;
+    pass(1s);
+    EXPECT_EQ(asked_streams - asked_before, 10U) << "the dead, once in dead_after intervals";
+    Heartbeat said = made();
+    said.echoes.clear();
+    said.claims = {{1, VipRole::holding, 7, 100, false}};
+    take(membership->on_stream_answer(0, said, now - 1ms, now, wall));
+    EXPECT_EQ(membership->liveness(0), Liveness::suspect);
+    EXPECT_EQ(changes.back().why, "it answers by its stream");
+    ASSERT_EQ(membership->claims(0).size(), 1U);
+    EXPECT_EQ(membership->claims_heard(0), now);
+    pass(20ms);
+    said = made();
+    said.claims = {{1, VipRole::unfit, 7, 100, false}};
+    take(membership->on_stream_answer(0, said, now - 1ms, now, wall));
+    EXPECT_EQ(membership->claims(0)[0].role, VipRole::unfit);
+    pass(40ms);
+    EXPECT_EQ(membership->liveness(0), Liveness::dead) << "nothing has answered";
+}
+
+TEST_F(Membership1, ByTheStreamNobodyIsBroughtBackWhoGoesOrAnswersLateOrIsAnother) {
+    become_alive();
+    pass(120ms);
+    const auto expect_nothing = [this](const Heartbeat& said, Nanoseconds ago) {
+        take(membership->on_stream_answer(0, said, now - ago, now, wall));
+        EXPECT_EQ(membership->liveness(0), Liveness::dead);
+        EXPECT_FALSE(output.counted);
+    };
+    expect_nothing(made(), 101ms);
+    Heartbeat said = made();
+    said.facts.leaving = true;
+    expect_nothing(said, 1ms);
+    said = made();
+    said.node = "lb3";
+    expect_nothing(said, 1ms);
+    said = made();
+    said.to = "lb3";
+    expect_nothing(said, 1ms);
+}
+
+TEST_F(Membership1, AnswersByTheStreamWhatItSaysByHeartbeats) {
+    become_alive();
+    membership->set_claims({{1, VipRole::holding, 7, 100, false}});
+    const Heartbeat said = membership->for_stream(0, now, wall);
+    EXPECT_EQ(said.node, "lb1");
+    EXPECT_EQ(said.to, "lb2");
+    EXPECT_TRUE(said.hears);
+    ASSERT_EQ(said.claims.size(), 1U);
+    EXPECT_GE(said.sent, last[0].sent);
+}
+
+TEST_F(Membership1, WhoDoesNotUnderstandThisNodeDoesNotHearIt) {
+    MembershipOptions newer = options();
+    newer.version = newer.needs = 2;
+    begin(newer);
+    talk(3);
+    EXPECT_EQ(last[0].needs, 2U);
+    EXPECT_FALSE(membership->incompatible(0)) << "this node understands it";
+    EXPECT_FALSE(membership->hears_us(0));
+    Heartbeat said = made();
+    said.version = 2;
+    hear(said);
+    EXPECT_TRUE(membership->hears_us(0));
 }
 
 TEST_F(Membership1, AnotherPathKeepsItAlive) {

@@ -50,7 +50,11 @@ struct TestUser : StreamUser {
         frames.pop_front();
         return out;
     }
-    void on_answer(std::size_t) override { ++answers; }
+    void on_answer(std::size_t, const Pong& pong, Moment) override {
+        ++answers;
+        said = pong.heartbeat;
+    }
+    std::optional<std::string> answer_to(std::size_t) override { return words; }
 
     Hello mine;
     std::vector<Hello> connected;
@@ -64,6 +68,8 @@ struct TestUser : StreamUser {
     bool keep = true;  // what it hears
     int standing = 0;
     int answers = 0;
+    std::string said;                         // by the last one
+    std::optional<std::string> words = "me";  // of this side's answers
     int hellos = 0;
 };
 

@@ -382,5 +382,35 @@ TEST_F(TakeoverKeeping, AnAddressThatIsBeingMendedIsWaitedFor) {
     EXPECT_EQ(released(), "the address is gone");
 }
 
+// Whoever sets addresses hangs: what it said last stands, and the kernel's lease does not.
+TEST_F(TakeoverKeeping, LetsGoOfAnAddressThatNobodyRenews) {
+    begin_holding();
+    hands = false;
+    takeover->set_holdings({{vip, duty().epoch, true, {}, now}});
+    pass(vip_lease - beat);
+    EXPECT_TRUE(held());
+    EXPECT_EQ(takeover->next(), now + beat);
+    pass(beat);
+    EXPECT_FALSE(held());
+    EXPECT_EQ(role(), VipRole::unfit);
+    EXPECT_EQ(released(), "its address was not renewed for as long as its lease");
+}
+
+TEST_F(TakeoverKeeping, KeepsWhatIsRenewedOrNobodyElseCanTake) {
+    begin_holding();
+    hands = false;
+    for (int second = 0; second < 10; ++second) {
+        takeover->set_holdings({{vip, duty().epoch, true, {}, now}});
+        pass(1s);
+    }
+    EXPECT_TRUE(held());
+    lb2().say(VipRole::unfit);
+    pass(10s);
+    EXPECT_TRUE(held()) << "the hands may come back, and nobody else has it";
+    lb2().say(VipRole::ready);
+    look();
+    EXPECT_FALSE(held());
+}
+
 }  // namespace
 }  // namespace bascule::sync::test

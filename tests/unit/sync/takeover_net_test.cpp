@@ -185,6 +185,31 @@ TEST_F(TakeoverCluster, TwoThatTakeAtOnceEndWithOne) {
     EXPECT_LE(takings(), 2U);
 }
 
+// lb1 and lb4 do not hear each other, and both take at the same moment what lb3 had: with the same
+// epoch. lb2 hears both.
+TEST_F(TakeoverCluster, OfTwoThatTakeAtOnceAThirdOneNamesTheFirst) {
+    make({120, 90, 200, 150});
+    start_all();
+    pass(5s);
+    ASSERT_EQ(holder(), "lb3");
+    nodes[1].fitness.vips[0].carrier = false;
+    paths[0][3] = paths[3][0] = false;
+    pass(1s);
+    stop(2);
+    pass(300ms);
+    EXPECT_EQ(holder(), "lb1") << "though lb4 has more priority: it does not hear lb1";
+    EXPECT_GE(longest_both, 1) << "or nothing was tried";
+    EXPECT_LE(longest_both, 3);
+    pass(10s);
+    EXPECT_EQ(holder(), "lb1");
+    forget_longest();
+    paths[0][3] = paths[3][0] = true;
+    pass(5s);
+    EXPECT_EQ(holder(), "lb4");
+    EXPECT_LE(longest_both, 1);
+    EXPECT_EQ(longest_none, 0);
+}
+
 TEST_F(TakeoverCluster, APlannedEndIsHandedOver) {
     run({150, 100});
     nodes[0].fitness.leaving = true;

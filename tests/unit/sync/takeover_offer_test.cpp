@@ -135,7 +135,7 @@ TEST_F(TakeoverOffer, IsFoundAsLongAsAPeerWaitsBeforeItTakes) {
     lb2().say(VipRole::ready);
     lb2().incompatible = true;
     look();
-    EXPECT_EQ(found(), lone_deadline);
+    EXPECT_EQ(found(), 100ms) << "a newer release takes as any other does";
     lb2().die();
     look();
     EXPECT_EQ(found(), lone_deadline);
@@ -215,6 +215,30 @@ TEST_F(TakeoverOffer, WhoDoesNotHaveItAnnouncesNothing) {
     lb2().say(VipRole::ready, 4, 200);
     pass(1s);
     EXPECT_EQ(duty().announcements, 0U);
+}
+
+// Its backends cannot be reached from here: an interface has lost its address, say.
+TEST_F(TakeoverOffer, WithoutARouteItIsOfferedToWhoIsReady) {
+    begin_holding();
+    lb2().say(VipRole::fit);
+    fitness.vips[0].routed = false;
+    pass(5s);
+    EXPECT_EQ(role(), VipRole::holding) << "nobody would do better";
+    lb2().say(VipRole::ready);
+    look();
+    EXPECT_EQ(role(), VipRole::offering);
+    EXPECT_EQ(offered(), "no route to any backend");
+    lb2().say(VipRole::holding, 2);
+    look();
+    EXPECT_FALSE(held());
+    lb2().say(VipRole::holding, 2, 100);
+    pass(1min);
+    EXPECT_FALSE(held());
+    EXPECT_EQ(role(), VipRole::fit);
+    EXPECT_EQ(view().waits, "no route to any backend");
+    fitness.vips[0].routed = true;
+    pass(2s);
+    EXPECT_TRUE(held());
 }
 
 }  // namespace

@@ -314,12 +314,15 @@ TEST_F(TakeoverTaking, SaysThatItHearsOne) {
     EXPECT_EQ(said, 1);
 }
 
-TEST_F(TakeoverTaking, AnIncompatiblePeerIsNotReckonedWith) {
+// What it says is not believed; that it may have the VIP is.
+TEST_F(TakeoverTaking, BesideAnIncompatiblePeerNothingIsTaken) {
     begin();
     lb2().say(VipRole::holding, 9, 200);
     lb2().incompatible = true;
     pass(1s);
-    EXPECT_EQ(role(), VipRole::holding);
+    EXPECT_EQ(role(), VipRole::unfit);
+    EXPECT_EQ(duty().what, VipDuty::What::absent);
+    EXPECT_EQ(view().holder, "");
     EXPECT_EQ(view().next, "");
 }
 

@@ -59,12 +59,38 @@ TEST_F(TakeoverWhole, ListensNoLongerThanUntilAllWereHeard) {
     EXPECT_FALSE(takeover->duties().empty());
 }
 
-TEST_F(TakeoverWhole, OneThatIsIncompatibleWasHeard) {
-    options.listen = 1h;
+// A host that has just booted: nobody can be heard before a link is up.
+TEST_F(TakeoverWhole, ListensFromTheMomentItCanHear) {
+    options.listen = 1s;
+    fitness.hears = false;
     begin();
-    lb2().incompatible = true;
+    lb2().liveness = Liveness::unknown;
+    lb2().claims.clear();
+    pass(3s);
+    EXPECT_TRUE(takeover->duties().empty());
+    EXPECT_EQ(view().waits, "listens who is there");
+    fitness.hears = true;
     look();
-    EXPECT_FALSE(takeover->duties().empty());
+    pass(980ms);
+    EXPECT_TRUE(takeover->duties().empty());
+    EXPECT_EQ(takeover->next(), now + beat);
+    pass(beat);
+    EXPECT_TRUE(held());
+    fitness.hears = false;
+    pass(20s);
+    EXPECT_TRUE(held()) << "who has listened does not begin anew";
+}
+
+TEST_F(TakeoverWhole, WhoseLinksNeverComeUpListensForSoLong) {
+    options.listen = 1s;
+    fitness.hears = false;
+    begin();
+    lb2().liveness = Liveness::unknown;
+    lb2().claims.clear();
+    pass(longest_deafness + 980ms);
+    EXPECT_TRUE(takeover->duties().empty());
+    pass(beat);
+    EXPECT_TRUE(held());
 }
 
 TEST_F(TakeoverWhole, DropsAtOnceWhatAPeerHas) {

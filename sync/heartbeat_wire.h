@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The link that VIPs are on, as one more path: heartbeats as frames of their own, from interface to
+// MAC address, for nodes that no configured path joins any more. It needs no address, no route and
+// no neighbour entry, all of which may be what is broken.
+//
+// A frame is a sealed heartbeat (seal.h) behind an Ethernet header of `wire_protocol`; from whom it
+// is tells its seal, not its MAC address. Nothing waits, and what strangers on the link can make it
+// cost is bounded: the kernel drops what does not begin like ours, and of the rest no more is read
+// in an interval than peers could have sent. Thread: the heartbeat thread's.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/descriptor.h"
+#include "base/result.h"
+#include "sync/heartbeat_port.h"
+#include "sync/moment.h"
+#include "sync/seal.h"
+
+namespace bascule::sync {
+
+// EtherType for local experiments (IEEE 802, "Local Experimental Ethertype 1").
+inline constexpr std::uint16_t wire_protocol = 0x88b5;
+
+class DatagramBatch;
+
+class HeartbeatWire {
+public:
+    using Take = std::function<void(const WirePlace& from, std::span<const std::uint8_t> datagram)>;
+
+    explicit HeartbeatWire(Nanoseconds interval);
+
+    // Opens it when it is closed. About every second.
+    void look_after();
+    // Another interval has begun: as many frames again.
+    void refill() { left_ = most_in_interval_; }
+    // To be polled; -1: there is nothing to be read now.
+    int readable() const { return left_ > 0 ? socket_.get() : -1; }
+    // As HeartbeatSocket's.
+    void read(DatagramBatch& batch, const Take& take, bool announced);
+    // True: it has left for the kernel.
+    bool send(const WirePlace& to, std::span<const std::uint8_t> datagram);
+
+    void count_unopened(Unopened why) { ++state_.unopened[static_cast<std::size_t>(why)]; }
+    WireState state();
+
+private:
+    static Result<Descriptor> open();
+    void count_drops();
+
+    std::size_t most_in_interval_;
+    Descriptor socket_;
+    std::size_t left_;  // frames that may still be read in this interval
+    WireState state_;
+};
+
+}  // namespace bascule::sync

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Frames on a real link: a veth pair in a network namespace of the test's own.
+#include "sync/heartbeat_wire.h"
+
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <thread>
+#include <vector>
+
+#include "sync/heartbeat_socket.h"
+
+namespace bascule::sync {
+namespace {
+
+using namespace std::chrono_literals;
+using Bytes = std::vector<std::uint8_t>;
+
+constexpr std::size_t in_an_interval = 512;  // that are read
+
+Mac mac(std::uint8_t last) {
+    return {{0x02, 0, 0, 0, 0, last}};
+}
+
+Bytes frame(std::uint8_t fill = 7, std::size_t size = 200) {
+    Bytes made(size, fill);
+    constexpr std::array<std::uint8_t, 4> magic{'B', 'S', 'C', 1};
+    std::copy(magic.begin(), magic.end(), made.begin());
+    return made;
+}
+
+// The namespace is the thread's: it ends with it, and with the test.
+class WireTest : public testing::Test {
+protected:
+    void SetUp() override {
+        if (::geteuid() != 0) GTEST_SKIP() << "needs root, for a network namespace";
+    }
+    template <typename Body>
+    void on_link(Body body) {
+        std::thread([&] {
+            ASSERT_EQ(::unshare(CLONE_NEWNET), 0);
+            ASSERT_EQ(std::system("ip link add one address 02:00:00:00:00:01 type veth peer name "
+                                  "two address 02:00:00:00:00:02 && ip link set one up && "
+                                  "ip link set two up"),
+                      0);
+            here_ = {static_cast<int>(::if_nametoindex("one")), mac(1)};
+            there_ = {static_cast<int>(::if_nametoindex("two")), mac(2)};
+            body();
+        }).join();
+    }
+    // What comes within a while, at most so many.
+    void read(HeartbeatWire& wire, std::size_t count = 1) {
+        const auto end = std::chrono::steady_clock::now() + 2s;
+        const std::size_t before = heard_.size();
+        while (heard_.size() - before < count && std::chrono::steady_clock::now() < end) {
+            pollfd ready{wire.readable(), POLLIN, 0};
+            const bool any = ::poll(&ready, 1, 20) > 0;
+            wire.read(
+                batch_,
+                [this](const WirePlace& from, auto bytes) {
+                    from_ = from;
+                    heard_.emplace_back(bytes.begin(), bytes.end());
+                },
+                any);
+        }
+    }
+
+    WirePlace here_, there_, from_;
+    DatagramBatch batch_;
+    std::vector<Bytes> heard_;
+};
+
+TEST_F(WireTest, AFrameComesAsItWasSentAndTellsFromWhere) {
+    on_link([this] {
+        HeartbeatWire wire(20ms);
+        EXPECT_EQ(wire.readable(), -1) << "closed";
+        EXPECT_FALSE(wire.send({here_.ifindex, mac(2)}, frame()));
+        wire.look_after();
+        ASSERT_TRUE(wire.send({here_.ifindex, mac(2)}, frame()));
+        read(wire);
+        ASSERT_EQ(heard_.size(), 1U);
+        EXPECT_EQ(heard_[0], frame());
+        EXPECT_EQ(from_, (WirePlace{there_.ifindex, mac(1)})) << "it came in by the far end";
+        // And back.
+        ASSERT_TRUE(wire.send(from_, frame(9)));
+        read(wire);
+        ASSERT_EQ(heard_.size(), 2U);
+        EXPECT_EQ(from_, (WirePlace{here_.ifindex, mac(2)}));
+        EXPECT_TRUE(wire.state().problem.empty());
+        EXPECT_EQ(wire.state().sent, 2U);
+        EXPECT_EQ(wire.state().received, 2U);
+    });
+}
+
+TEST_F(WireTest, WhatIsNotOursDoesNotWakeAnybody) {
+    on_link([this] {
+        HeartbeatWire wire(20ms);
+        wire.look_after();
+        Bytes other = frame();
+        other[3] = 2;
+        wire.send({here_.ifindex, mac(2)}, other);
+        wire.send({here_.ifindex, mac(2)}, Bytes(3, 'B'));
+        wire.send({here_.ifindex, mac(9)}, frame());                                  // another's
+        wire.send({here_.ifindex, {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}}, frame());  // everybody's
+        wire.send({here_.ifindex, mac(2)}, frame(3, 1400));
+        read(wire);
+        ASSERT_EQ(heard_.size(), 1U);
+        EXPECT_EQ(heard_[0].size(), most_datagram + 1) << "too long, and cut: it will not open";
+    });
+}
+
+TEST_F(WireTest, AFloodIsReadInTurns) {
+    on_link([this] {
+        HeartbeatWire wire(20ms);
+        wire.look_after();
+        for (std::size_t i = 0; i < 5 * in_an_interval; ++i)
+            wire.send({here_.ifindex, mac(2)}, frame());
+        read(wire, 10 * in_an_interval);
+        EXPECT_EQ(heard_.size(), in_an_interval);
+        EXPECT_EQ(wire.readable(), -1) << "not polled before the next interval";
+        wire.refill();
+        read(wire, 10 * in_an_interval);
+        EXPECT_EQ(heard_.size(), 2 * in_an_interval);
+        EXPECT_GT(wire.state().dropped + wire.state().received, in_an_interval);
+    });
+}
+
+TEST_F(WireTest, ALinkThatIsDownOrGoneIsAnErrorThatIsCounted) {
+    on_link([this] {
+        HeartbeatWire wire(20ms);
+        wire.look_after();
+        ASSERT_EQ(std::system("ip link set one down"), 0);
+        EXPECT_FALSE(wire.send({here_.ifindex, mac(2)}, frame()));
+        ASSERT_EQ(std::system("ip link del one"), 0);
+        EXPECT_FALSE(wire.send({here_.ifindex, mac(2)}, frame()));
+        EXPECT_EQ(wire.state().send_errors, 2U);
+        wire.look_after();
+        read(wire);
+        EXPECT_TRUE(heard_.empty());
+    });
+}
+
+}  // namespace
+}  // namespace bascule::sync
