@@ -9,8 +9,10 @@ if(NOT BPF_MULTIARCH)
   set(BPF_MULTIARCH x86_64-linux-gnu)
 endif()
 
-set(BPF_FLAGS -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -Wno-unused-function
-    -Wno-address-of-packed-member -I/usr/include/${BPF_MULTIARCH})
+# Names of files stay in the object, for the verifier's messages; where the tree lies does not.
+set(BPF_FLAGS -target bpf -ffile-prefix-map=${PROJECT_SOURCE_DIR}=/bascule -mcpu=v3 -O2 -g -std=gnu11
+    -Wall -Wextra -Werror -Wno-unused-function -Wno-address-of-packed-member
+    -I/usr/include/${BPF_MULTIARCH})
 
 # bpf_skeleton(target NAME n SOURCE file DEPENDS headers [INCLUDES dirs]): compiles `file`, and makes
 # <n>.skel.h that users of the interface library `target` include as "<n>.skel.h".

@@ -40,6 +40,15 @@ if(BASCULE_SANITIZE)
   endif()
 endif()
 
+# What many files of a target include, parsed once. Only where the preset asks for it: what is built
+# without it shows that each file includes what it uses.
+option(BASCULE_PRECOMPILE "Precompile what many files of a target include" OFF)
+function(bascule_precompile target)
+  if(BASCULE_PRECOMPILE)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
 # bascule_library(name SOURCES ... LINKS ...): one library a folder. What is in LINKS is seen by
 # its users too; PRIVATE_LINKS is not.
 function(bascule_library name)

@@ -6,7 +6,9 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,6 +18,9 @@
 #include <cerrno>
 #include <csignal>
 #include <utility>
+
+#include "health/program_helper.h"
+#include "health/program_request.h"
 
 namespace bascule::health {
 
@@ -69,21 +74,6 @@ std::vector<char*> pointers_to(const std::vector<std::string>& words) {
         pointers.push_back(const_cast<char*>(word.c_str()));  // as execve wants it
     pointers.push_back(nullptr);
     return pointers;
-}
-
-struct Pipe {
-    Descriptor from;
-    Descriptor to;
-};
-
-// Its reader does not block, its writer does.
-Result<Pipe> make_pipe() {
-    std::array<int, 2> ends{-1, -1};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failure(Error::system("make a pipe", errno));
-    Pipe pipe{Descriptor(ends[0]), Descriptor(ends[1])};
-    if (::fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
-        return failure(Error::system("make a pipe", errno));
-    return pipe;
 }
 
 // ---- in the child: system calls only ----
@@ -160,13 +150,30 @@ pid_t fork_child(const Plan& plan) {
 
 }  // namespace
 
+Result<ProgramPipe> make_program_pipe() {
+    std::array<int, 2> ends{-1, -1};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return failure(Error::system("make a pipe", errno));
+    ProgramPipe pipe{Descriptor(ends[0]), Descriptor(ends[1])};
+    if (::fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
+        return failure(Error::system("make a pipe", errno));
+    return pipe;
+}
+
 void Process::kill_group() const {
+    if (helped) {
+        ::shutdown(pidfd.get(), SHUT_WR);
+        return;
+    }
     ::kill(-pid, SIGKILL);
     // It may not have made its group yet.
     ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
 }
 
 bool Process::has_ended() const {
+    if (helped) {
+        pollfd polled{pidfd.get(), POLLIN, 0};
+        return ::poll(&polled, 1, 0) > 0;
+    }
     siginfo_t info{};
     const int flags = WEXITED | WNOHANG | WNOWAIT;
     return ::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, flags) != 0
@@ -175,6 +182,7 @@ bool Process::has_ended() const {
 }
 
 std::optional<ProcessEnd> Process::reap() const {
+    if (helped) return receive_end(pidfd.get());
     siginfo_t info{};
     if (::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED | WNOHANG) != 0)
         return errno == EINTR || errno == EAGAIN ? std::nullopt : std::optional(ProcessEnd{});
@@ -190,24 +198,22 @@ std::optional<Error> Process::start_failure() const {
     return Error::system(std::string("cannot ") + words_of(what.step), what.code);
 }
 
-Result<Process> start_process(const std::vector<std::string>& command,
-                              const std::vector<std::string>& environment,
-                              const ProgramUser& user) {
+Result<Process> fork_program(const ProgramPlan& program) {
     const bool root = ::geteuid() == 0;
-    if (!root && user.uid != ::geteuid())
-        return failure("only root can run a program as \"" + user.name +
+    if (!root && program.user.uid != ::geteuid())
+        return failure("only root can run a program as \"" + program.user.name +
                        "\", and this daemon is not root");
-    auto output = make_pipe();
-    auto report = make_pipe();
     const Descriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    if (!output) return failure(std::move(output).error());
-    if (!report) return failure(std::move(report).error());
     if (!null) return failure(Error::system("/dev/null", errno));
-
     Process process;
-    const Plan plan{
-        pointers_to(command), pointers_to(environment), &user,           root, ::getpid(),
-        null.get(),           output->to.get(),         report->to.get()};
+    const Plan plan{pointers_to(program.command),
+                    pointers_to(program.environment),
+                    &program.user,
+                    root,
+                    ::getpid(),
+                    null.get(),
+                    program.output,
+                    program.failure};
     process.pid = fork_child(plan);
     if (process.pid < 0) return failure(Error::system("fork", errno));
     // By the call itself: the header of glibc 2.36 does not let C++ link its own.
@@ -218,8 +224,21 @@ Result<Process> start_process(const std::vector<std::string>& command,
         ::waitpid(process.pid, nullptr, 0);  // short: it is ours, and killed
         return failure(Error::system("watch the program", code));
     }
-    process.output = std::move(output->from);
-    process.failure = std::move(report->from);
+    return process;
+}
+
+Result<Process> start_process(const std::vector<std::string>& command,
+                              const std::vector<std::string>& environment,
+                              const ProgramUser& user) {
+    if (!helper_socket().empty()) return start_by_helper(command, environment, user);
+    auto output = make_program_pipe();
+    auto report = make_program_pipe();
+    if (!output) return failure(std::move(output).error());
+    if (!report) return failure(std::move(report).error());
+    auto process = fork_program({command, environment, user, output->to.get(), report->to.get()});
+    if (!process) return process;
+    process->output = std::move(output->from);
+    process->failure = std::move(report->from);
     return process;
 }
 

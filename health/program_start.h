@@ -35,14 +35,35 @@ struct Process {
     // What kept it from becoming the program; nullopt: nothing, as far as is known by now.
     std::optional<Error> start_failure() const;
 
-    pid_t pid = -1;
-    Descriptor pidfd;    // readable when it has ended
-    Descriptor output;   // both its outputs; does not block
-    Descriptor failure;  // what start_failure() reads
+    pid_t pid = -1;       // -1: the helper's child (program_helper.h), by which
+    bool helped = false;  // `pidfd` is the connection to it
+    Descriptor pidfd;     // readable when it has ended
+    Descriptor output;    // both its outputs; does not block
+    Descriptor failure;   // what start_failure() reads
 };
 
-// The child: a session of its own, `user`, no privileges to gain, no descriptors but its output,
-// default signals, "/" as its folder, and `environment` ("NAME=value"). Killed with this process.
+// Its reader does not block, its writer does.
+struct ProgramPipe {
+    Descriptor from;
+    Descriptor to;
+};
+Result<ProgramPipe> make_program_pipe();
+
+// What a child is to become. All of it outlives the call that it is given to.
+struct ProgramPlan {
+    const std::vector<std::string>& command;
+    const std::vector<std::string>& environment;
+    const ProgramUser& user;
+    int output;   // where both its outputs go
+    int failure;  // where it tells what went wrong before it was the program
+};
+
+// Only the child, as below; its ends of pipes are the caller's.
+Result<Process> fork_program(const ProgramPlan& program);
+
+// By the helper where there is one. The child: a session of its own, `user`, no privileges to gain,
+// no descriptors but its output, default signals, "/" as its folder, and `environment`
+// ("NAME=value"). Killed with this process.
 Result<Process> start_process(const std::vector<std::string>& command,
                               const std::vector<std::string>& environment, const ProgramUser& user);
 

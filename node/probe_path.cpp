@@ -22,6 +22,10 @@ namespace {
 
 const std::string stack_end = probe_stack_end;
 const std::string our_end = probe_our_end;
+// Given at birth: to a link whose address is the kernel's choice udev gives another one a moment
+// later, while XDP goes on to send answers to the first. On no wire they are seen.
+constexpr Mac stack_mac{{0x02, 0xba, 0x5c, 0x70, 0x00, 0x00}};
+constexpr Mac our_mac{{0x02, 0xba, 0x5c, 0x70, 0x00, 0x01}};
 // Answers are as large as their server likes; what is sent is bounded by the route.
 constexpr std::uint32_t mtu = 9000;
 
@@ -81,12 +85,18 @@ Result<std::optional<Pair>> find_pair(NetlinkRequests& requests) {
 
 Result<void> make_pair(NetlinkRequests& requests) {
     NetlinkMessage message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
-    message.fixed(ifinfomsg{}).attribute(IFLA_IFNAME, stack_end).attribute(IFLA_MTU, mtu);
+    message.fixed(ifinfomsg{})
+        .attribute(IFLA_IFNAME, stack_end)
+        .attribute(IFLA_MTU, mtu)
+        .attribute(IFLA_ADDRESS, stack_mac.bytes);
     message.nested(IFLA_LINKINFO, [](NetlinkMessage& info) {
         info.attribute(IFLA_INFO_KIND, std::string("veth"));
         info.nested(IFLA_INFO_DATA, [](NetlinkMessage& data) {
             data.nested(VETH_INFO_PEER, [](NetlinkMessage& peer) {
-                peer.fixed(ifinfomsg{}).attribute(IFLA_IFNAME, our_end).attribute(IFLA_MTU, mtu);
+                peer.fixed(ifinfomsg{})
+                    .attribute(IFLA_IFNAME, our_end)
+                    .attribute(IFLA_MTU, mtu)
+                    .attribute(IFLA_ADDRESS, our_mac.bytes);
             });
         });
     });
@@ -118,12 +128,14 @@ bool allow_ipv6() {
 }
 
 // Before it is up: a link-local address would be there from then on.
-Result<void> set_up_end(NetlinkRequests& requests, const std::string& name, std::uint32_t ifindex) {
+Result<void> set_up_end(NetlinkRequests& requests, const std::string& name, std::uint32_t ifindex,
+                        const Mac& mac) {
     ifinfomsg info{};
     info.ifi_index = static_cast<int>(ifindex);
     NetlinkMessage message(RTM_SETLINK, 0);
     message.fixed(info)
         .attribute(IFLA_MTU, mtu)
+        .attribute(IFLA_ADDRESS, mac.bytes)
         .attribute(IFLA_IFALIAS, std::string("bascule: health checks by the VIP"));
     if (!read_setting(setting(name.c_str(), "addr_gen_mode")).empty())
         message.nested(IFLA_AF_SPEC, [](NetlinkMessage& families) {
@@ -164,8 +176,8 @@ Result<void> set_up_offloads() {
 
 Result<void> set_up(NetlinkRequests& requests, const Pair& pair) {
     if (auto set = set_up_offloads(); !set) return set;
-    if (auto up = set_up_end(requests, our_end, pair.ours); !up) return up;
-    return set_up_end(requests, stack_end, pair.stack);
+    if (auto up = set_up_end(requests, our_end, pair.ours, our_mac); !up) return up;
+    return set_up_end(requests, stack_end, pair.stack, stack_mac);
 }
 
 Result<dataplane::ProbePath> open_path(const model::NodeConfig& node) {

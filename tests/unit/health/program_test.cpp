@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Real programs, run as others: what they are given, and that nothing of them stays.
+// Real programs, run as others: what they are given, and that nothing of them stays. Each case
+// twice: started by the daemon itself, and by its helper.
 #include "health/program.h"
 
 #include <fcntl.h>
@@ -14,8 +15,10 @@
 #include <memory>
 #include <thread>
 
+#include "health/program_helper.h"
 #include "health/program_slots.h"
 #include "tests/unit/health/await_result.h"
+#include "tests/unit/health/helper_thread.h"
 #include "tests/unit/health/script_folder.h"
 
 namespace bascule::health {
@@ -24,12 +27,16 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-class Program : public ::testing::Test {
+class Program : public ::testing::TestWithParam<bool> {
 protected:
     void SetUp() override {
         if (::geteuid() != 0) GTEST_SKIP() << "needs root, to become another user";
         folder_ = std::make_unique<testing::ScriptFolder>();
+        if (!GetParam()) return;
+        helper_ = std::make_unique<testing::HelperThread>(folder_->file("helper"));
+        use_helper(folder_->file("helper"));
     }
+    void TearDown() override { use_helper(""); }
 
     model::ProgramConfig shell(const std::string& body, const std::string& user = "nobody") {
         model::ProgramConfig program;
@@ -64,7 +71,10 @@ protected:
     const std::vector<std::string> none_;  // an environment has to stay for as long as a run
     boost::asio::io_context io_;
     std::unique_ptr<testing::ScriptFolder> folder_;
+    std::unique_ptr<testing::HelperThread> helper_;
 };
+
+INSTANTIATE_TEST_SUITE_P(ByHelper, Program, ::testing::Bool());
 
 bool is_alive(pid_t pid) {
     std::ifstream status("/proc/" + std::to_string(pid) + "/stat");
@@ -74,7 +84,7 @@ bool is_alive(pid_t pid) {
     return state != line.npos && line[state + 2] != 'Z' && line[state + 2] != 'X';
 }
 
-TEST_F(Program, TellsItsExitCodeAndOutput) {
+TEST_P(Program, TellsItsExitCodeAndOutput) {
     const auto end = run(shell("echo good; echo bad >&2; exit 7"));
     ASSERT_TRUE(end) << end.error().text();
     EXPECT_FALSE(end->timed_out);
@@ -82,18 +92,18 @@ TEST_F(Program, TellsItsExitCodeAndOutput) {
     EXPECT_EQ(end->output, "good\nbad\n");
 }
 
-TEST_F(Program, TellsItsSignal) {
+TEST_P(Program, TellsItsSignal) {
     const auto end = run(shell("kill -SEGV $$"));
     ASSERT_TRUE(end) << end.error().text();
     EXPECT_EQ(end->exit_code, std::nullopt);
     EXPECT_EQ(end->signal, SIGSEGV);
 }
 
-TEST_F(Program, ArgumentsAreNotReadByAShell) {
+TEST_P(Program, ArgumentsAreNotReadByAShell) {
     EXPECT_EQ(output_of("printf '%s|' \"$@\""), "first word|$second|");
 }
 
-TEST_F(Program, HasTheEnvironmentThatIsGivenAndNoOther) {
+TEST_P(Program, HasTheEnvironmentThatIsGivenAndNoOther) {
     ::setenv("BASCULE_SECRET", "1", 1);
     EXPECT_EQ(output_of("/usr/bin/env | sort"),
               "BASCULE_TEST=a b\n"
@@ -101,7 +111,7 @@ TEST_F(Program, HasTheEnvironmentThatIsGivenAndNoOther) {
               "PWD=/\n");  // the shell's own
 }
 
-TEST_F(Program, IsItsUserAndNothingElse) {
+TEST_P(Program, IsItsUserAndNothingElse) {
     EXPECT_EQ(output_of("grep -E '^(Uid|Gid|Groups|CapPrm|CapEff|CapAmb|NoNewPrivs)' "
                         "/proc/self/status | tr '\\t' ' '"),
               "Uid: 65534 65534 65534 65534\n"
@@ -114,7 +124,7 @@ TEST_F(Program, IsItsUserAndNothingElse) {
     EXPECT_EQ(output_of("id -u", "root"), "0\n");
 }
 
-TEST_F(Program, InheritsNoDescriptor) {
+TEST_P(Program, InheritsNoDescriptor) {
     const int leaky = ::open("/etc/shadow", O_RDONLY);  // without O_CLOEXEC
     EXPECT_EQ(output_of("cd /proc/self/fd; for fd in *; do readlink $fd; done | "
                         "sed 's/:.*//' | sort -u"),
@@ -122,7 +132,7 @@ TEST_F(Program, InheritsNoDescriptor) {
     ::close(leaky);
 }
 
-TEST_F(Program, HasUsualSignalsAndASessionOfItsOwn) {
+TEST_P(Program, HasUsualSignalsAndASessionOfItsOwn) {
     const auto before = ::signal(SIGPIPE, SIG_IGN);
     sigset_t blocked;
     sigset_t mask;
@@ -138,11 +148,11 @@ TEST_F(Program, HasUsualSignalsAndASessionOfItsOwn) {
               "1\n/\n");
 }
 
-TEST_F(Program, ReadsAnEmptyInput) {
+TEST_P(Program, ReadsAnEmptyInput) {
     EXPECT_EQ(output_of("cat; echo over"), "over\n");
 }
 
-TEST_F(Program, IsKilledAtTheDeadlineEvenIfItWouldNotGo) {
+TEST_P(Program, IsKilledAtTheDeadlineEvenIfItWouldNotGo) {
     const auto program = shell("trap '' TERM INT HUP; echo $$; while :; do sleep 1; done");
     const auto end = run(program, 500ms);
     ASSERT_TRUE(end) << end.error().text();
@@ -152,7 +162,7 @@ TEST_F(Program, IsKilledAtTheDeadlineEvenIfItWouldNotGo) {
     EXPECT_NE(::kill(pid, 0), 0) << "it is a zombie";
 }
 
-TEST_F(Program, ItsChildrenAreKilledWithIt) {
+TEST_P(Program, ItsChildrenAreKilledWithIt) {
     // They keep the pipe open, and are children of children.
     const auto end = run(shell("(sleep 1000 & echo $!; sleep 1000) & echo $!; wait"), 500ms);
     ASSERT_TRUE(end) << end.error().text();
@@ -164,7 +174,7 @@ TEST_F(Program, ItsChildrenAreKilledWithIt) {
     EXPECT_EQ(count, 2);
 }
 
-TEST_F(Program, EndsWithItsFirstProcessAndTakesTheOthersAlong) {
+TEST_P(Program, EndsWithItsFirstProcessAndTakesTheOthersAlong) {
     const auto start = Clock::now();
     const auto end = run(shell("sleep 1000 & echo $!; exit 3"), 60s);
     ASSERT_TRUE(end) << end.error().text();
@@ -174,27 +184,27 @@ TEST_F(Program, EndsWithItsFirstProcessAndTakesTheOthersAlong) {
     EXPECT_TRUE(until([&] { return !is_alive(pid); }));
 }
 
-TEST_F(Program, OfMuchOutputTheBeginningIsKept) {
+TEST_P(Program, OfMuchOutputTheBeginningIsKept) {
     const auto end = run(shell("head -c 3000000 /dev/zero | tr '\\0' x; exit 5"));
     ASSERT_TRUE(end) << end.error().text();
     EXPECT_EQ(end->output, std::string(4096, 'x'));
     EXPECT_EQ(end->exit_code, 5);  // it was read to the end, or the pipe would have stopped it
 }
 
-TEST_F(Program, EndlessOutputCostsLittle) {
+TEST_P(Program, EndlessOutputCostsLittle) {
     const auto end = run(shell("exec yes"), 1s);
     ASSERT_TRUE(end) << end.error().text();
     EXPECT_TRUE(end->timed_out);
     EXPECT_EQ(end->output.size(), 4096u);
 }
 
-TEST_F(Program, ClosedOutputIsNoEnd) {
+TEST_P(Program, ClosedOutputIsNoEnd) {
     const auto end = run(shell("exec >&- 2>&-; sleep 0.3; exit 4"));
     ASSERT_TRUE(end) << end.error().text();
     EXPECT_EQ(end->exit_code, 4);
 }
 
-TEST_F(Program, WhatCannotBeExecutedSaysWhy) {
+TEST_P(Program, WhatCannotBeExecutedSaysWhy) {
     auto program = shell("exit 0");
     std::ofstream(program.command.front()) << "#!/no/such/shell\n";
     const auto end = run(program);
@@ -204,7 +214,7 @@ TEST_F(Program, WhatCannotBeExecutedSaysWhy) {
     EXPECT_TRUE(until([&] { return slots_used() == 0; }));
 }
 
-TEST_F(Program, IsLookedAtBeforeEachRun) {
+TEST_P(Program, IsLookedAtBeforeEachRun) {
     auto program = shell("echo ran");
     EXPECT_TRUE(run(program));
     ::chmod(program.command.front().c_str(), 0777);
@@ -213,7 +223,7 @@ TEST_F(Program, IsLookedAtBeforeEachRun) {
     EXPECT_NE(end.error().text().find("writable for others"), std::string::npos);
 }
 
-TEST_F(Program, NotMoreThanSomeAtOnce) {
+TEST_P(Program, NotMoreThanSomeAtOnce) {
     const auto program = shell("echo x >> " + folder_->file("log") + "; sleep 1000", "root");
     std::size_t ended = 0;
     std::size_t refused = 0;
@@ -233,7 +243,7 @@ TEST_F(Program, NotMoreThanSomeAtOnce) {
     EXPECT_EQ(refused, 5u);
 }
 
-TEST_F(Program, WaitingOnesTakeTheirTurn) {
+TEST_P(Program, WaitingOnesTakeTheirTurn) {
     const auto program = shell("sleep 0.1; exit 9", "root");
     std::size_t good = 0;
     const std::size_t all = ProgramSlots::most * 2;
@@ -246,7 +256,7 @@ TEST_F(Program, WaitingOnesTakeTheirTurn) {
     EXPECT_EQ(slots_used(), 0u);
 }
 
-TEST_F(Program, CancellationKillsIt) {
+TEST_P(Program, CancellationKillsIt) {
     const auto program = shell("echo $$ > " + folder_->file("pid") + "; exec sleep 1000", "root");
     boost::asio::cancellation_signal signal;
     bool over = false;
@@ -260,7 +270,7 @@ TEST_F(Program, CancellationKillsIt) {
     EXPECT_TRUE(until([&] { return over && !is_alive(pid) && slots_used() == 0; }));
 }
 
-TEST_F(Program, TheEndOfEverythingKillsIt) {
+TEST_P(Program, TheEndOfEverythingKillsIt) {
     const auto program = shell("echo $$ > " + folder_->file("pid") + "; exec sleep 1000", "root");
     pid_t pid = 0;
     {
@@ -274,7 +284,11 @@ TEST_F(Program, TheEndOfEverythingKillsIt) {
     EXPECT_TRUE(until([&] { return !is_alive(pid); }));
 }
 
-TEST_F(Program, NeedsRootToBecomeAnother) {
+// Of the helper it is not asked: it serves its own user alone.
+using ProgramByDaemon = Program;
+INSTANTIATE_TEST_SUITE_P(Alone, ProgramByDaemon, ::testing::Values(false));
+
+TEST_P(ProgramByDaemon, NeedsRootToBecomeAnother) {
     const auto program = shell("id -u");
     ASSERT_EQ(::seteuid(65534), 0);
     const auto own = run(program);

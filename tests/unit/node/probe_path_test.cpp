@@ -27,6 +27,8 @@ protected:
         EXPECT_EQ(path->interface, "bscp1");
         EXPECT_EQ(path->ifindex, if_nametoindex("bscp1"));
         EXPECT_EQ(path->stack_mac, find_link(*requests_, "bscp0")->mac);
+        // Not the kernel's choice, which udev would change behind our back.
+        EXPECT_EQ(path->stack_mac, (Mac{{0x02, 0xba, 0x5c, 0x70, 0x00, 0x00}}));
     }
     std::string refusal() {
         const auto path = open_probe_path(node_);
