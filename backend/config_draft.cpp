@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "backend/bpf/layout.h"
+#include "backend/config_schema.h"
 
 namespace bascule::backend {
 namespace {
@@ -20,45 +20,6 @@ using model::SectionReader;
 using model::Table;
 using model::TableSchema;
 using model::Value;
-
-constexpr std::string_view yes_no[] = {"true", "false"};
-constexpr std::string_view protocols[] = {"tcp", "udp"};
-
-// Smallest MSS that an IPv4 or IPv6 header and 20 bytes of TCP options leave of a packet of 128.
-constexpr std::int64_t least_mss = 88;
-constexpr std::int64_t most_mss = 65475;
-
-constexpr KeySchema root_keys[] = {
-    {.key = "server", .type = KeyType::table},
-    {.key = "vip", .type = KeyType::tables},
-};
-constexpr KeySchema server_keys[] = {
-    {.key = "interfaces",
-     .type = KeyType::interfaces,
-     .required = true,
-     .least = 1,
-     .most = BBE_MAX_INTERFACES},
-    {.key = "balancers", .type = KeyType::interfaces},  // read here
-    {.key = "gue_port", .type = KeyType::integer, .fallback = "6080", .least = 1, .most = 65535},
-    {.key = "mss_clamp", .type = KeyType::integer},  // read here
-    {.key = "persist", .type = KeyType::boolean, .fallback = "true", .choices = yes_no},
-};
-constexpr KeySchema vip_keys[] = {
-    {.key = "address", .type = KeyType::prefix, .required = true},
-    {.key = "forward", .type = KeyType::interfaces, .required = true},  // read here
-    {.key = "hold", .type = KeyType::boolean, .fallback = "true", .choices = yes_no},
-    {.key = "port", .type = KeyType::tables},
-};
-constexpr KeySchema port_keys[] = {
-    {.key = "protocol", .type = KeyType::choice, .fallback = "tcp", .choices = protocols},
-    {.key = "service", .type = KeyType::integer, .required = true, .least = 1, .most = 65535},
-    {.key = "server", .type = KeyType::integer, .required = true, .least = 1, .most = 65535},
-};
-
-constexpr TableSchema root_schema{"", false, {}, root_keys};
-constexpr TableSchema server_schema{"server", false, {}, server_keys};
-constexpr TableSchema vip_schema{"vip", true, {}, vip_keys};
-constexpr TableSchema port_schema{"vip.port", true, {}, port_keys};
 
 const Value* find(const Table& table, std::string_view key) {
     for (const Member& member : table)
@@ -264,7 +225,7 @@ Draft read_draft(const model::Document& document, Diagnostics& diagnostics) {
 
 std::vector<std::string> config_keys() {
     std::vector<std::string> keys;
-    for (const TableSchema* schema : {&server_schema, &vip_schema, &port_schema})
+    for (const TableSchema* schema : config_schema())
         add_keys(*schema, keys);
     return keys;
 }

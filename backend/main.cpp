@@ -10,6 +10,7 @@
 #include "backend/service.h"
 #include "backend/status.h"
 #include "backend/words.h"
+#include "base/command_line.h"
 
 using namespace bascule;
 using namespace bascule::backend;
@@ -82,33 +83,41 @@ int main(int argc, char** argv) {
     Options options;
     std::string checked;
     bool json = false;
-    CLI::App app("bascule-backend: a real server's side of a Bascule load balancer");
-    app.add_option("--config", options.config, "Configuration")->capture_default_str();
+    CLI::App app("A real server's side of a Bascule load balancer.", "bascule-backend");
+    command_line::set_form(app, BASCULE_VERSION);
+    app.add_option("--config", options.config, "The configuration")
+        ->type_name("FILE")
+        ->capture_default_str();
     app.add_option("--runtime-dir", options.runtime_dir, "Where the record of changes lives")
+        ->type_name("DIR")
         ->capture_default_str();
     app.add_option("--bpffs", options.bpffs, "Folder on a bpffs for programs")
+        ->type_name("DIR")
         ->capture_default_str();
     app.add_option("--sysctl-dir", options.sysctl_dir, "Where ARP settings are made to last")
+        ->type_name("DIR")
         ->capture_default_str();
-    app.set_version_flag("--version", std::string("bascule-backend ") + BASCULE_VERSION);
     app.require_subcommand(1);
     app.fallthrough();
+    app.footer(
+        "Exit codes: 0 well, 1 refused or failed, 2 usage, 3 not running and 4 something is "
+        "wrong\n(status). bascule-backend(8) has more.");
     auto* run_word = app.add_subcommand("run",
                                         "Make this server ready, and follow it until told "
                                         "to stop");
-    auto* check_word = app.add_subcommand("check", "Say whether a configuration is valid");
-    check_word->add_option("FILE", checked, "Another file than the configuration");
+    auto* check_word = app.add_subcommand("check", "Check the configuration, change nothing");
+    check_word->add_option("FILE", checked, "Another file than --config names");
     auto* status_word = app.add_subcommand("status", "Show how this server stands");
-    status_word->add_flag("--json", json, "For programs");
+    status_word->add_flag("--json", json, "Print JSON");
     auto* test_word = app.add_subcommand("self-test",
                                          "Check that this server does what its "
                                          "balancers count on");
-    test_word->add_flag("--json", json, "For programs");
+    test_word->add_flag("--json", json, "Print JSON");
     auto* undo_word = app.add_subcommand("undo", "Give back what a dead process left");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
+        return command_line::explain(app, error);
     }
     if (run_word->parsed()) return run_service(options);
     if (check_word->parsed()) return check(checked.empty() ? options.config : checked);

@@ -14,15 +14,6 @@
 namespace bascule {
 namespace {
 
-// JOURNAL_STREAM is inherited by children whose stderr goes elsewhere, so the file it names is
-// compared with ours, as systemd.exec(5) asks.
-bool stderr_is_journal() {
-    const char* stream = std::getenv("JOURNAL_STREAM");
-    struct stat file {};
-    if (stream == nullptr || fstat(STDERR_FILENO, &file) != 0) return false;
-    return std::to_string(file.st_dev) + ':' + std::to_string(file.st_ino) == stream;
-}
-
 // The priority prefix of sd-daemon(3).
 class Priority : public spdlog::custom_flag_formatter {
 public:
@@ -53,6 +44,15 @@ private:
 };
 
 }  // namespace
+
+// JOURNAL_STREAM is inherited by children whose stderr goes elsewhere, so the file it names is
+// compared with ours, as systemd.exec(5) asks.
+bool stderr_is_journal() {
+    const char* stream = std::getenv("JOURNAL_STREAM");
+    struct stat file {};
+    if (stream == nullptr || fstat(STDERR_FILENO, &file) != 0) return false;
+    return std::to_string(file.st_dev) + ':' + std::to_string(file.st_ino) == stream;
+}
 
 void start_log(spdlog::level::level_enum level) {
     auto logger = std::make_shared<spdlog::logger>(

@@ -12,4 +12,7 @@ namespace bascule {
 // Call once at start, before other threads log. spdlog::set_level changes the level later on.
 void start_log(spdlog::level::level_enum level);
 
+// Whether stderr is the journal's, so that it may be spoken to directly.
+bool stderr_is_journal();
+
 }  // namespace bascule

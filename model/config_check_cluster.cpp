@@ -66,7 +66,7 @@ private:
                 : "its host name; 'name' in [node] would set another";
         add(draft_.name.written ? draft_.name.place : cluster_.place,
             "no [[cluster.node]] is named " + quoted(self) + ", which this node is by " + source +
-                suggestion(self, std::move(known)));
+                suggestion(self, known));
     }
 
     void check_count() {

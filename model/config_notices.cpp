@@ -45,7 +45,8 @@ std::vector<std::string> notices(const Config& config) {
         const std::vector<std::string_view> names(first.begin(), first.end());
         const std::string what = joined(names) + " have the same priority (" +
                                  std::to_string(config.cluster->priority_of(first.front(), vip)) +
-                                 "): " + first.front() + " goes first, by name";
+                                 "): who has it keeps it; where nobody has it " + first.front() +
+                                 " takes it, the first by name";
         auto known = std::find_if(ties.begin(), ties.end(),
                                   [&](const auto& tie) { return tie.first == what; });
         if (known == ties.end()) known = ties.insert(ties.end(), {what, {}});

@@ -9,7 +9,8 @@
 
 namespace bascule::model {
 
-// One line each: "10.9.0.100: lb1 and lb2 have the same priority (100): lb1 goes first, by name".
+// One line each: "10.9.0.100: lb1 and lb2 have the same priority (100): who has it
+// keeps it; where nobody has it lb1 takes it, the first by name".
 // VIPs of the same nodes and priority are one line.
 std::vector<std::string> notices(const Config& config);
 

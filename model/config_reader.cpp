@@ -65,8 +65,8 @@ void SectionReader::check_key(const Member& member) {
         std::vector<std::string_view> words;
         for (const KeySchema& key : schema_->keys)
             words.push_back(key.key);
-        diagnostics_->add(member.place, "unknown key " + quoted(member.key) +
-                                            suggestion(member.key, std::move(words)));
+        diagnostics_->add(member.place,
+                          "unknown key " + quoted(member.key) + suggestion(member.key, words));
     } else if (known->type == KeyType::later) {
         diagnostics_->add(member.place, path_of(member.key) + std::string(not_supported));
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reference of all keys, as Markdown, from the schema.
+#include "model/config_reference.h"
+
 #include "model/config_reader.h"
-#include "model/config_schema.h"
 
 namespace bascule::model {
 namespace {
@@ -21,7 +21,14 @@ std::string range(const std::string& least, const std::string& most) {
     return least + " to " + most;
 }
 
-std::string type_text(const KeySchema& key) {
+bool is_prose(const KeySchema& key) {
+    return key.fallback.find(' ') != std::string_view::npos;
+}
+
+}  // namespace
+
+std::string key_value(const KeySchema& key) {
+    if (!key.value.empty()) return std::string(key.value);
     const auto integers = [&] {
         return range(std::to_string(key.least), std::to_string(key.most));
     };
@@ -87,11 +94,7 @@ std::string type_text(const KeySchema& key) {
     return "table";
 }
 
-bool is_prose(const KeySchema& key) {
-    return key.fallback.find(' ') != std::string_view::npos;
-}
-
-std::string fallback_text(const KeySchema& key) {
+std::string key_default(const KeySchema& key) {
     if (key.required) return "required";
     if (is_prose(key)) return std::string(key.fallback);
     const bool is_string = key.type != KeyType::integer && key.type != KeyType::boolean;
@@ -99,7 +102,12 @@ std::string fallback_text(const KeySchema& key) {
     return "`" + quote + std::string(key.fallback) + quote + "`";
 }
 
-std::string table_text(const TableSchema& table) {
+std::string key_only(const KeySchema& key) {
+    if (key.only.empty() || key.only.size() > most_named) return "";
+    return "For " + joined(key.only) + ". ";
+}
+
+std::string reference_section(const TableSchema& table) {
     const std::string path(table.path);
     std::string text =
         "\n## `" + (table.repeated ? "[[" + path + "]]" : "[" + path + "]") + "`\n\n";
@@ -107,33 +115,25 @@ std::string table_text(const TableSchema& table) {
         std::string(table.meaning) + "\n\n| key | value | default | meaning |\n|---|---|---|---|\n";
     for (const KeySchema& key : table.keys) {
         if (key.meaning.empty()) continue;
-        const std::string only = key.only.empty() || key.only.size() > most_named
-                                     ? ""
-                                     : "For " + joined(key.only) + ". ";
-        text += "| `" + std::string(key.key) + "` | " + type_text(key) + " | " +
-                fallback_text(key) + " | " + only + std::string(key.meaning) + " |\n";
+        text += "| `" + std::string(key.key) + "` | " + key_value(key) + " | " + key_default(key) +
+                " | " + key_only(key) + std::string(key.meaning) + " |\n";
     }
     return text;
 }
 
-// What a reader of the design may look for in vain.
-std::string later_text() {
-    std::string text =
-        "\n## Known, but not supported by this version\n\nThese are refused with a message that "
-        "says so.\n\n";
+std::vector<std::string> keys_to_come() {
+    std::vector<std::string> found;
     for (const TableSchema& table : config_schema()) {
         const std::string prefix = table.path.empty() ? "" : std::string(table.path) + '.';
         for (const KeySchema& key : table.keys) {
-            const std::string name = "- `" + prefix + std::string(key.key) + "`";
-            if (key.type == KeyType::later) text += name + "\n";
+            const std::string name = "`" + prefix + std::string(key.key) + "`";
+            if (key.type == KeyType::later) found.push_back(name);
             if (key.type == KeyType::choice && !key.later_choices.empty())
-                text += name + " = " + words(key.later_choices) + "\n";
+                found.push_back(name + " = " + words(key.later_choices));
         }
     }
-    return text;
+    return found;
 }
-
-}  // namespace
 
 std::string config_reference() {
     std::string text =
@@ -151,8 +151,13 @@ std::string config_reference() {
         "every error of "
         "every file with its place.\n";
     for (const TableSchema& table : config_schema())
-        if (!table.path.empty()) text += table_text(table);
-    return text + later_text();
+        if (!table.path.empty()) text += reference_section(table);
+    text +=
+        "\n## Known, but not supported by this version\n\nThese are refused with a message that "
+        "says so.\n\n";
+    for (const std::string& key : keys_to_come())
+        text += "- " + key + "\n";
+    return text;
 }
 
 }  // namespace bascule::model

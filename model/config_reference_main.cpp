@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prints docs/reference/configuration.md.
+// Prints docs/reference/configuration.md, and with --man docs/man/bascule.toml.5.
 #include <cstdio>
+#include <string_view>
 
-#include "model/config_schema.h"
+#include "model/config_reference.h"
 
-int main() {
-    const std::string text = bascule::model::config_reference();
+int main(int argc, char** argv) {
+    const bool is_man = argc == 2 && std::string_view(argv[1]) == "--man";
+    if (argc > 1 && !is_man) {
+        std::fputs("usage: config_reference [--man]\n", stderr);
+        return 2;
+    }
+    const std::string text =
+        is_man ? bascule::model::config_man_page() : bascule::model::config_reference();
     const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
     return written && std::fflush(stdout) == 0 ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every key of the configuration: its type, default, range and meaning. The reader checks files
-// against it and docs/reference/configuration.md is printed from it, so neither can drift.
+// against it, and docs/reference/configuration.md and bascule.toml(5) are printed from it, so none
+// can drift.
 #pragma once
 
 #include <cstdint>
@@ -52,6 +53,8 @@ struct KeySchema {
     std::span<const std::string_view> choices = {};        // choice
     std::span<const std::string_view> later_choices = {};  // known, but not supported yet
     std::span<const std::string_view> only = {};  // types of checks that have it; empty: all
+    // What is told of the values where the type cannot tell it, as Markdown.
+    std::string_view value = {};
 };
 
 struct TableSchema {
@@ -66,8 +69,5 @@ std::span<const TableSchema> config_schema();
 // Both are for names that stand in the schema; others are a bug and throw std::logic_error.
 const TableSchema& table_schema(std::string_view path);
 const KeySchema& key_schema(const TableSchema& table, std::string_view key);
-
-// docs/reference/configuration.md.
-std::string config_reference();
 
 }  // namespace bascule::model

@@ -71,8 +71,8 @@ constexpr KeySchema cluster_node_keys[] = {
      .most = most_cluster_paths},
     {.key = "priority",
      .type = integer,
-     .meaning = "The node of the highest priority holds a VIP; of equal ones the first by name. "
-                "`priority` of a `[[vip]]` says it for that VIP alone.",
+     .meaning = "The node of the highest priority holds a VIP; of equal ones who has it, else the "
+                "first by name. `priority` of a `[[vip]]` says it for that VIP alone.",
      .fallback = "100",
      .least = 0,
      .most = most_priority},

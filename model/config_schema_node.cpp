@@ -118,7 +118,8 @@ constexpr KeySchema vip_keys[] = {
      .type = priorities,
      .meaning = "In a cluster: the priority of a node for this VIP, where it is another than the "
                 "node's, such as `{ lb1 = 150, lb2 = 100 }`. The node of the highest one holds the "
-                "VIP; of equal ones the first by name. So several VIPs are spread over the nodes.",
+                "VIP; of equal ones who has it, else the first by name. So several VIPs are spread "
+                "over the nodes.",
      .fallback = "that of each [[cluster.node]]",
      .least = 0,
      .most = most_priority},

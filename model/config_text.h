@@ -57,6 +57,6 @@ std::string listed(std::span<const std::string_view> words);
 // "a", "a and b", "a, b and c".
 std::string joined(std::span<const std::string_view> words);
 // ", did you mean '...'?", or nothing when nothing is near.
-std::string suggestion(std::string_view text, std::vector<std::string_view> words);
+std::string suggestion(std::string_view text, const std::vector<std::string_view>& words);
 
 }  // namespace bascule::model

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "backend/config_schema.h"
 #include "backend/files.h"
 
 namespace bascule::backend {
@@ -183,12 +186,32 @@ TEST(BackendConfig, TheShippedFileIsValidOnceItsExampleIsTaken) {
             << key;
 }
 
-TEST(BackendConfig, TheReferenceHasEveryKey) {
-    const std::string reference = shipped("/docs/reference/backend.md");
-    for (const std::string& key : config_keys()) {
-        const std::string row = "| `" + key.substr(key.rfind('.') + 1) + "` |";
-        EXPECT_NE(reference.find(row), std::string::npos) << key;
+TEST(BackendConfig, ShippedExamplesAreValid) {
+    const std::filesystem::path folder(BASCULE_SOURCE_DIR "/etc/examples/backend");
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        const std::string name = entry.path().filename().string();
+        EXPECT_EQ(errors_of(shipped(("/etc/examples/backend/" + name).c_str())), Errors{}) << name;
+        EXPECT_NE(shipped("/etc/examples/README").find(name), std::string::npos) << name;
+        ++count;
     }
+    EXPECT_GE(count, 3U);
+}
+
+TEST(BackendConfig, TheReferenceAndTheManualPageArePrintedFromTheSchema) {
+    EXPECT_NE(shipped("/docs/reference/backend.md").find(config_reference() + "<!-- -->\n"),
+              std::string::npos)
+        << "paste what backend_reference prints:\n"
+        << config_reference();
+    EXPECT_EQ(shipped("/docs/man/bascule-backend.toml.5"), config_man_page())
+        << "run backend_reference --man > docs/man/bascule-backend.toml.5";
+    EXPECT_EQ(errors_of(std::string(config_man_example())), Errors{});
+}
+
+TEST(BackendConfig, EveryKeyHasItsMeaning) {
+    for (const auto* table : config_schema())
+        for (const auto& key : table->keys)
+            EXPECT_EQ(key.meaning.empty(), key.type == model::KeyType::tables) << key.key;
 }
 
 }  // namespace

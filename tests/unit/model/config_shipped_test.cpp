@@ -6,7 +6,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "model/config_schema.h"
+#include "model/config_notices.h"
+#include "model/config_reference.h"
 #include "tests/unit/model/config_text.h"
 
 namespace bascule::model {
@@ -68,6 +69,46 @@ TEST(ShippedConfig, CommentedSettingsAreValidAndDefaults) {
     EXPECT_EQ(config.hook.timeout, HookConfig{}.timeout);
 }
 
+std::vector<std::filesystem::path> examples() {
+    std::vector<std::filesystem::path> found;
+    const std::filesystem::path folder(BASCULE_SOURCE_DIR "/etc/examples");
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+        if (entry.path().extension() == ".toml")
+            found.push_back("etc/examples" / entry.path().filename());
+    return found;
+}
+
+TEST(ShippedConfig, ExamplesAreValid) {
+    EXPECT_GE(examples().size(), 5u);
+    for (const auto& path : examples()) {
+        // A pair's file is the same on both: each takes itself for the node of its host name.
+        for (const std::string host : {"lb1", "lb2"}) {
+            const ParsedConfig parsed =
+                parse_config({{path.string(), file_text(path.string())}}, host);
+            for (const auto& error : parsed.errors)
+                ADD_FAILURE() << error.to_string();
+            ASSERT_TRUE(parsed.config);
+            EXPECT_EQ(notices(*parsed.config), std::vector<std::string>()) << path;
+            for (const ServiceConfig& service : parsed.config->services)
+                EXPECT_NE(service.health.type, ProbeType::none) << path << ' ' << service.name;
+        }
+    }
+}
+
+TEST(ShippedConfig, ExamplesAreToldOfAndNoneElse) {
+    const std::string readme = file_text("etc/examples/README");
+    for (const auto& path : examples())
+        EXPECT_NE(readme.find("\n  " + path.filename().string()), std::string::npos) << path;
+    std::istringstream lines(readme);
+    for (std::string line; std::getline(lines, line);) {
+        const std::string word = line.substr(0, line.find(' ', 2));
+        if (!word.starts_with("  ") || !word.ends_with(".toml")) continue;
+        EXPECT_TRUE(std::filesystem::exists(std::filesystem::path(BASCULE_SOURCE_DIR) /
+                                            "etc/examples" / word.substr(2)))
+            << line;
+    }
+}
+
 TEST(ShippedConfig, NamesEveryKey) {
     const std::string text = file_text("etc/bascule.toml");
     for (const TableSchema& table : config_schema())
@@ -79,6 +120,14 @@ TEST(ShippedConfig, NamesEveryKey) {
 TEST(Reference, IsPrintedFromTheSchema) {
     EXPECT_EQ(file_text("docs/reference/configuration.md"), config_reference())
         << "run config_reference > docs/reference/configuration.md";
+    EXPECT_EQ(file_text("docs/man/bascule.toml.5"), config_man_page())
+        << "run config_reference --man > docs/man/bascule.toml.5";
+}
+
+TEST(Reference, TheManualPageShowsAConfigurationThatIsValid) {
+    const Config config = good(std::string(config_man_example()));
+    EXPECT_EQ(config.services.size(), 1u);
+    EXPECT_EQ(notices(config), std::vector<std::string>());
 }
 
 }  // namespace

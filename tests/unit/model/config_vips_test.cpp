@@ -121,15 +121,18 @@ TEST(ConfigNotices, NameWhoGoesFirstByName) {
     using Lines = std::vector<std::string>;
     EXPECT_EQ(notices(good(node_text + vip("10.9.0.100"))), Lines());
     EXPECT_EQ(notices(good(node_text + pair_text + vip("10.9.0.100"))), Lines());
-    EXPECT_EQ(notices(good(with_priority("priority = { host = 100 }"))),
-              Lines({"10.9.0.100: host and lb2 have the same priority (100): host goes first, by "
-                     "name"}));
+    EXPECT_EQ(
+        notices(good(with_priority("priority = { host = 100 }"))),
+        Lines({"10.9.0.100: host and lb2 have the same priority (100): who has it keeps it; where "
+               "nobody has it host takes it, the first by name"}));
     std::string many;
     for (int n = 1; n <= 5; ++n)
         many += vip("10.9.1." + std::to_string(n), "priority.lb2 = 150\n");
-    EXPECT_EQ(notices(good(with_priority("priority.lb2 = 255") + many)),
-              Lines({"10.9.1.1, 10.9.1.2, 10.9.1.3 and 2 more: host and lb2 have the same priority "
-                     "(150): host goes first, by name"}));
+    EXPECT_EQ(
+        notices(good(with_priority("priority.lb2 = 255") + many)),
+        Lines(
+            {"10.9.1.1, 10.9.1.2, 10.9.1.3 and 2 more: host and lb2 have the same priority "
+             "(150): who has it keeps it; where nobody has it host takes it, the first by name"}));
 }
 
 }  // namespace
