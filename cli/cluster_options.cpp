@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "base/command_line.h"
+
 namespace bascule::cli {
 
 namespace {
@@ -70,7 +72,7 @@ void add_keygen(CLI::App& app, Options& options) {
         ->add_option("--rotate", into->step,
                      "A step to another key: add, switch, drop; copy and reload after each")
         ->type_name("STEP")
-        ->check(CLI::IsMember(steps))
+        ->check(command_line::one_of({"add", "switch", "drop"}))
         ->excludes(ring);
     command->final_callback([into, &options] {
         options.command = "keygen";

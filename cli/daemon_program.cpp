@@ -44,7 +44,7 @@ std::string read_all(int fd) {
 }
 
 Result<pid_t> spawn(const std::string& program, const std::vector<std::string>& arguments,
-                    int output) {
+                    int output, int errors) {
     std::vector<std::string> words = {program};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
@@ -54,10 +54,8 @@ Result<pid_t> spawn(const std::string& program, const std::vector<std::string>& 
 
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    if (output >= 0) {
-        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-        posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
-    }
+    if (output >= 0) posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    if (errors >= 0) posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
     pid_t child = 0;
     int code = ::posix_spawnp(&child, program.c_str(), &actions, nullptr, argv.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
@@ -67,14 +65,14 @@ Result<pid_t> spawn(const std::string& program, const std::vector<std::string>& 
 
 }  // namespace
 
-Result<ProgramEnd> run_daemon_program(const std::vector<std::string>& arguments, bool caught) {
+Result<ProgramEnd> run_daemon_program(const std::vector<std::string>& arguments, Caught caught) {
     std::array<int, 2> pipe = {-1, -1};
-    if (caught && ::pipe2(pipe.data(), O_CLOEXEC) != 0) {
+    if (caught != Caught::nothing && ::pipe2(pipe.data(), O_CLOEXEC) != 0) {
         return failure(Error::system("pipe", errno));
     }
-    auto child = spawn(find_program(), arguments, pipe[1]);
+    auto child = spawn(find_program(), arguments, pipe[1], caught == Caught::all ? pipe[1] : -1);
     ProgramEnd end;
-    if (caught) {
+    if (caught != Caught::nothing) {
         ::close(pipe[1]);
         if (child) end.lines = lines_of(read_all(pipe[0]));
         ::close(pipe[0]);

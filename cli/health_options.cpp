@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "base/command_line.h"
+
 namespace bascule::cli {
 
 namespace {
@@ -22,7 +24,7 @@ struct HealthArguments {
 // CLI11's own words for a wrong number name its type's whole range.
 std::string is_serial(const std::string& text) {
     const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-    return digits && text.size() < 20 ? "" : "expected the number of an event, found " + text;
+    return digits && text.size() < 20 ? "" : "'" + text + "' is no number of an event";
 }
 
 struct EventArguments {
@@ -59,13 +61,15 @@ void add_events(CLI::App& app, Options& options) {
     auto* since = command->add_option("--since", into->since, "Only after the event of this number")
                       ->type_name("SERIAL")
                       ->check(CLI::Validator(is_serial, ""));
-    auto* limit = command
-                      ->add_option("--limit", into->limit,
-                                   "At most so many of the past, the newest; else 100, 10 with -f")
-                      ->type_name("N")
-                      ->check(CLI::Range(std::uint32_t{1}, most_events));
+    auto* limit =
+        command
+            ->add_option("--limit", into->limit,
+                         "At most so many of the past, the newest (default: 100; 10 with -f)")
+            ->type_name("N")
+            ->check(command_line::number(1, most_events));
     command
-        ->add_option("--subject", into->subject, "Of this service, its backends, a backend, a VIP")
+        ->add_option("--subject", into->subject,
+                     "Of this service, its backends, a backend, a VIP or a node")
         ->type_name("NAME");
     command->final_callback([into, since, limit, &options] {
         options.command = "events";

@@ -293,7 +293,8 @@ Json to_json(std::string_view command, const control::Response& response) {
         case control::Response::kTraced:
             document.update(json_trace(response.traced()));
             break;
-        case control::Response::kEvents:  // the command of that name, which shows them itself
+        case control::Response::kDoctor:
+        case control::Response::kEvents:  // the commands of these names, which show them themselves
         case control::Response::kCaptureStarted:
         case control::Response::kCaptureBatch:
         case control::Response::kCaptureStopped:

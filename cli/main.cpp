@@ -8,6 +8,7 @@
 #include "cli/capture.h"
 #include "cli/console.h"
 #include "cli/daemon_program.h"
+#include "cli/doctor.h"
 #include "cli/drain_wait.h"
 #include "cli/events.h"
 #include "cli/json.h"
@@ -19,7 +20,8 @@ namespace bascule::cli {
 namespace {
 
 int run(const Options& options, const Check& check) {
-    auto end = run_daemon_program({"--check", "--config", check.file}, options.json);
+    auto end = run_daemon_program({"--check", "--config", check.file},
+                                  options.json ? Caught::all : Caught::nothing);
     if (!end) return fail(options, kFailed, "failed", end.error().text());
     if (options.json) print(to_text(json_check(check.file, end->well, end->lines)));
     return end->well ? kWell : kFailed;
@@ -35,7 +37,8 @@ int run(const Options& options, const Detach& detach) {
         return ask(options, request);
     }
     auto end = run_daemon_program(
-        {"--detach", "--runtime-dir", options.runtime_dir, "--bpffs", detach.bpffs}, options.json);
+        {"--detach", "--runtime-dir", options.runtime_dir, "--bpffs", detach.bpffs},
+        options.json ? Caught::all : Caught::nothing);
     if (!end) return fail(options, kFailed, "failed", end.error().text());
     if (options.json) {
         Json document = json_head("detach", end->well);
@@ -70,6 +73,10 @@ int run(const Options& options, const Version&) {
 
 int run(const Options& options, const Ask& task) {
     return ask(options, task.request);
+}
+
+int run(const Options& options, const Doctor& task) {
+    return examine(options, task);
 }
 
 int run(const Options& options, const Keygen& task) {

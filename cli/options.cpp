@@ -3,7 +3,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/command_line.h"
 #include "cli/cluster_options.h"
+#include "cli/doctor.h"
 #include "cli/duration.h"
 #include "cli/health_options.h"
 #include "cli/names.h"
@@ -14,13 +16,15 @@ namespace bascule::cli {
 
 namespace {
 
-constexpr int kUsage = 2;
 constexpr double kLongestTimeout = 3600;
+constexpr std::uint32_t kMostWeight = 65535;
 
-constexpr const char* kFooter =
-    "BACKEND is SERVICE/BACKEND, or BACKEND alone when one service has a backend of that name.\n"
-    "Exit codes: 0 well, 1 refused or failed, 2 usage, 3 daemon not reachable, 4 degraded (status)."
-    "\nbascule(1) has more.";
+constexpr const char* kBackendFooter =
+    "BACKEND is SERVICE/BACKEND, or BACKEND alone when one service has a backend of that name.";
+constexpr const char* kExitFooter =
+    "Exit codes: 0 well, 1 refused or failed, 2 usage, 3 daemon not reachable, 4 something is "
+    "wrong\n"
+    "(status, doctor). `bascule COMMAND --help` tells of one command, bascule(1) of all.";
 
 // What the arguments of the commands are read into; it lives as long as the parser.
 struct Arguments {
@@ -62,8 +66,7 @@ private:
 Parser::Parser(Options& options) : options_(options) {
     app_.fallthrough();
     app_.require_subcommand(1);
-    app_.footer(kFooter);
-    app_.set_version_flag("--version", "bascule " BASCULE_VERSION);
+    command_line::set_form(app_, BASCULE_VERSION);
     common_options();
     ask(app_, "status", "Verdict, what is wrong, cluster, interfaces, VIPs, sessions",
         [](control::Request& request, const Arguments&) { request.mutable_status(); })
@@ -74,8 +77,10 @@ Parser::Parser(Options& options) : options_(options) {
     add_trace(app_, options_);
     add_capture(app_, options_);
     add_failover(app_, options_);
+    add_doctor(app_, options_);
     add_keygen(app_, options_);
     local_commands();
+    app_.footer(std::string(kBackendFooter) + "\n" + kExitFooter);
 }
 
 void Parser::common_options() {
@@ -85,7 +90,7 @@ void Parser::common_options() {
         ->capture_default_str();
     app_.add_option("--timeout", options_.timeout_seconds, "Longest wait for an answer, seconds")
         ->type_name("SECONDS")
-        ->check(CLI::Range(0.001, kLongestTimeout))
+        ->check(command_line::seconds(kLongestTimeout))
         ->capture_default_str();
 }
 
@@ -103,7 +108,7 @@ CLI::App* Parser::ask(CLI::App& parent, const char* name, const char* help, Fill
 
 void Parser::shows() {
     CLI::App& show =
-        *app_.add_subcommand("show", "Services, backends, health, peers, VIPs, sessions, drops");
+        *app_.add_subcommand("show", "Services, backends, health, sessions, drops, peers or VIPs");
     show.require_subcommand(1);
     ask(show, "services", "Services, their backends and their traffic",
         [](control::Request& request, const Arguments&) { request.mutable_show_services(); });
@@ -137,17 +142,20 @@ void Parser::sessions(CLI::App& show) {
     command->add_option("--backend", arguments_.backend, "On this backend")->type_name("BACKEND");
     command->add_option("--source", arguments_.source, "From this address or prefix")
         ->type_name("ADDRESS");
-    command->add_option("--state", arguments_.state, "In this state")
+    command
+        ->add_option("--state", arguments_.state,
+                     "In this state: embryonic, adopted, closing, established")
         ->type_name("STATE")
-        ->check(CLI::IsMember({"embryonic", "adopted", "closing", "established"}));
+        ->check(command_line::one_of({"embryonic", "adopted", "closing", "established"}));
     command->add_option("--limit", arguments_.limit, "How many at most")
         ->type_name("N")
-        ->check(CLI::Range(std::uint32_t{1}, control::kMostSessions))
+        ->check(command_line::number(1, control::kMostSessions))
         ->capture_default_str();
 }
 
 void Parser::backend_of(CLI::App* command) {
-    command->add_option("BACKEND", arguments_.backend, "SERVICE/BACKEND, or BACKEND")->required();
+    command->add_option("BACKEND", arguments_.backend, "Which one")->required();
+    command->footer(kBackendFooter);
 }
 
 // Its --timeout is that of the wait, where there is one.
@@ -158,13 +166,13 @@ void Parser::drain() {
     command->add_flag("--wait", arguments_.wait, "Until its last session is gone");
     command
         ->add_option("--timeout", arguments_.longest,
-                     "With --wait: how long at most (90s, 10m, 1h), unless told without limit")
+                     "With --wait: how long at most, such as 90s or 1h (default: without limit)")
         ->type_name("DURATION")
         ->check([](const std::string& text) {
             const auto duration = parse_duration(text);
             return duration && duration->count() > 0
                        ? std::string()
-                       : "a duration is wanted, such as 90s, 10m or 1h, not '" + text + "'";
+                       : "'" + text + "' is no duration such as 90s, 10m or 1h";
         });
     command->final_callback([this] {
         options_.command = "drain";
@@ -199,7 +207,8 @@ void Parser::changes() {
                                if (!from.reset) set.set_weight(from.weight);
                            });
     backend_of(weight);
-    auto* number = weight->add_option("N", arguments_.weight, "The weight; 0: no new flows");
+    auto* number = weight->add_option("N", arguments_.weight, "The weight; 0: no new flows")
+                       ->check(command_line::number(0, kMostWeight));
     auto* reset = weight->add_flag("--reset", arguments_.reset, "The file's weight again");
     reset->excludes(number);
     weight->parse_complete_callback([number, reset] {
@@ -238,7 +247,7 @@ std::optional<Options> parse_options(int argc, char** argv, int& exit_code) {
     try {
         parser.app().parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        exit_code = parser.app().exit(error) == 0 ? 0 : kUsage;
+        exit_code = command_line::explain(parser.app(), error);
         return std::nullopt;
     }
     return options;

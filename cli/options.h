@@ -25,6 +25,12 @@ struct Check {
     std::string file;
 };
 struct Version {};
+// The daemon, else its program, which has to be told where things are.
+struct Doctor {
+    std::string config = "/etc/bascule/bascule.toml";
+    std::string bpffs = "/sys/fs/bpf/bascule";
+    std::string state_dir = "/var/lib/bascule";
+};
 // The key file of a cluster: made, or taken a step further.
 struct Keygen {
     std::string file;
@@ -54,10 +60,10 @@ struct Options {
     std::string runtime_dir = "/run/bascule";
     double timeout_seconds = 30;
     bool json = false;
-    bool all = false;     // drops, status: counters that are 0 too
+    bool all = false;     // drops, status: counters that are 0 too; doctor: every check
     bool detail = false;  // backends, health of one: all that is known of each
     std::string command;  // as JSON has it: "status", "show sessions"
-    std::variant<Version, Check, Detach, Keygen, DrainWait, Capture, EventWatch, Ask> task;
+    std::variant<Version, Check, Detach, Doctor, Keygen, DrainWait, Capture, EventWatch, Ask> task;
 };
 
 // Nothing when the program is to end with `exit_code`: help was given, or the usage was wrong and

@@ -133,7 +133,8 @@ std::string render(const control::Response& response, const Screen& screen) {
             return render_failover(response.failed_over(), screen);
         case control::Response::kTraced:
             return render_trace(response.traced(), screen);
-        case control::Response::kEvents:  // the command of that name, which shows them itself
+        case control::Response::kDoctor:
+        case control::Response::kEvents:  // the commands of these names, which show them themselves
         case control::Response::kCaptureStarted:
         case control::Response::kCaptureBatch:
         case control::Response::kCaptureStopped:
@@ -163,7 +164,7 @@ std::string advise(const control::NoAnswer& trouble) {
         case control::NoAnswer::Why::broken:
             break;
     }
-    return text + " (its log: `journalctl -u bascule`)";
+    return text + " (its log: `journalctl -u basculed`)";
 }
 
 }  // namespace bascule::cli

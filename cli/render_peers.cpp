@@ -121,6 +121,7 @@ std::vector<std::string> notes_of(const Peer& peer) {
         notes.push_back("stream: " + peer.stream_problem());
     else if (!peer.behind().empty())
         notes.push_back(peer.behind());
+    if (peer.by_wire()) notes.emplace_back("heard on the link of a VIP alone: every path is cut");
     if (is_live(peer) && !peer.hears_us()) notes.emplace_back("it does not hear this node");
     return notes;
 }
@@ -163,7 +164,20 @@ Cell loss_cell(const control::PeerPath& path) {
     return {text, path.loss() >= 0.05 ? Colour::yellow : Colour::none};
 }
 
-// Path i of a peer begins at path i of this node.
+void add_path(Table& table, const Peer& peer, const std::string& from,
+              const control::PeerPath& path) {
+    table.add({{peer.name()},
+               {from},
+               {path.address()},
+               yes_no(path.heard()),
+               yes_no(path.hears_us()),
+               {path.heard() && path.has_rtt_ms() ? delay(path.rtt_ms()) : "-"},
+               {path.heard() && path.has_rtt_least_ms() ? delay(path.rtt_least_ms()) : "-"},
+               loss_cell(path),
+               {short_count(path.received())}});
+}
+
+// Path i of a peer begins at path i of this node. The link of the VIPs is told of while it is used.
 std::string path_table(const control::Peers& peers, const Screen& screen) {
     Table table({{"PEER", Align::left, 0, true},
                  {"FROM HERE", Align::left, 1, true},
@@ -174,19 +188,13 @@ std::string path_table(const control::Peers& peers, const Screen& screen) {
                  {"LEAST", Align::right, 2},
                  {"LOSS", Align::right},
                  {"HEARTBEATS", Align::right, 3}});
-    for (const Peer& peer : peers.peers())
-        for (int i = 0; i < peer.paths_size(); ++i) {
-            const auto& path = peer.paths(i);
-            table.add({{peer.name()},
-                       {i < peers.paths_size() ? peers.paths(i).address() : "-"},
-                       {path.address()},
-                       yes_no(path.heard()),
-                       yes_no(path.hears_us()),
-                       {path.heard() && path.has_rtt_ms() ? delay(path.rtt_ms()) : "-"},
-                       {path.heard() && path.has_rtt_least_ms() ? delay(path.rtt_least_ms()) : "-"},
-                       loss_cell(path),
-                       {short_count(path.received())}});
-        }
+    for (const Peer& peer : peers.peers()) {
+        for (int i = 0; i < peer.paths_size(); ++i)
+            add_path(table, peer, i < peers.paths_size() ? peers.paths(i).address() : "-",
+                     peer.paths(i));
+        if (peer.has_wire() && (peer.wire().heard() || screen.detail))
+            add_path(table, peer, "link of a VIP", peer.wire());
+    }
     return table.empty() ? "" : "\n" + table.to_string(screen.width, screen.colours);
 }
 
@@ -209,6 +217,20 @@ void own_paths(Sheet& sheet, const control::Peers& peers, const Screen& screen) 
                                           harmless(path.address()), harmless(counter.name()),
                                           harmless(counter.meaning())),
                               screen.width);
+    const auto& wire = peers.wire();
+    if (screen.detail)
+        sheet.wrapped(
+            "Link of VIPs",
+            wire.problem().empty()
+                ? fmt::format("{}, {} dropped", counted(wire.datagrams(), "frame", "frames"),
+                              short_count(wire.from_strangers()))
+                : harmless(wire.problem()),
+            screen.width);
+    for (const auto& counter : wire.unopened())
+        sheet.wrapped("Not opened",
+                      fmt::format("{} on links of VIPs: {} ({})", short_count(counter.count()),
+                                  harmless(counter.name()), harmless(counter.meaning())),
+                      screen.width);
 }
 
 // What this node does itself.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "base/command_line.h"
 #include "cli/duration.h"
 
 namespace bascule::cli {
@@ -18,6 +19,7 @@ namespace {
 constexpr std::uint32_t most_packet_bytes = 65535;
 constexpr std::uint32_t most_vlan = 4094;
 constexpr std::uint32_t most_seconds = 3600;
+constexpr std::uint64_t most_counted = 1'000'000'000'000;
 constexpr std::uint32_t least_snap_bytes = 64, most_snap_bytes = 16384;
 
 constexpr std::array<std::pair<std::string_view, std::uint8_t>, 8> flag_names = {{{"fin", 1},
@@ -37,7 +39,7 @@ std::optional<std::uint8_t> flag_of(std::string_view word) {
 
 const CLI::Validator is_address(
     [](std::string& text) {
-        return Address::parse(text) ? std::string() : "'" + text + "' is not an address";
+        return Address::parse(text) ? std::string() : "'" + text + "' is no address";
     },
     "", "address");
 
@@ -45,8 +47,8 @@ const CLI::Validator is_flags(
     [](std::string& text) {
         return parse_tcp_flags(text) ? std::string()
                                      : "'" + text +
-                                           "': flags are fin, syn, rst, psh, ack, urg, "
-                                           "ece and cwr, with commas between, or none";
+                                           "' is neither none nor of fin, syn, rst, psh, ack, urg, "
+                                           "ece and cwr, with commas between";
     },
     "", "flags");
 
@@ -55,7 +57,7 @@ const CLI::Validator is_short_time(
         const auto seconds = parse_duration(text);
         return seconds && seconds->count() > 0 && seconds->count() <= most_seconds
                    ? std::string()
-                   : "'" + text + "': a time is such as 30s, 10m and at most 1h";
+                   : "'" + text + "' is no time such as 30s or 10m, at most 1h";
     },
     "", "time");
 
@@ -122,8 +124,7 @@ void add_what(CLI::App& command, CaptureArguments& into) {
     command.add_flag("--passed", into.passed, "What is given to Linux");
     command
         .add_option("--reason", into.reasons,
-                    "What is dropped for this reason; several are given "
-                    "one by one")
+                    "What is dropped for this reason; may be given several times")
         ->type_name("NAME")
         ->allow_extra_args(false);
 }
@@ -134,13 +135,13 @@ void add_filters(CLI::App& command, CaptureArguments& into) {
     command.add_option("--vip", into.vip, "To this VIP")->type_name("ADDRESS")->check(is_address);
     command.add_option("--port", into.port, "To this port")
         ->type_name("N")
-        ->check(CLI::Range(1U, 65535U));
-    command.add_option("--protocol", into.protocol, "Of this protocol")
-        ->type_name("tcp|udp")
-        ->check(CLI::IsMember({"tcp", "udp"}));
+        ->check(command_line::number(1, 65535));
+    command.add_option("--protocol", into.protocol, "Of this protocol: tcp or udp")
+        ->type_name("PROTOCOL")
+        ->check(command_line::one_of({"tcp", "udp"}));
     command.add_option("--sample", into.sample, "One packet in so many, by chance")
         ->type_name("N")
-        ->check(CLI::Range(1U, 1'000'000'000U));
+        ->check(command_line::number(1, 1'000'000'000));
 }
 
 }  // namespace
@@ -165,26 +166,29 @@ void add_trace(CLI::App& app, Options& options) {
     command->add_option("SRC", into->source, "The client's address")->required()->check(is_address);
     command->add_option("SPORT", into->source_port, "Its port")
         ->required()
-        ->check(CLI::Range(1U, 65535U));
+        ->check(command_line::number(1, 65535));
     command->add_option("VIP", into->vip, "Address the packet is for")
         ->required()
         ->check(is_address);
-    command->add_option("PORT", into->port, "Its port")->required()->check(CLI::Range(1U, 65535U));
+    command->add_option("PORT", into->port, "Its port")
+        ->required()
+        ->check(command_line::number(1, 65535));
     command->add_option("PROTOCOL", into->protocol, "tcp or udp")
-        ->check(CLI::IsMember({"tcp", "udp"}))
+        ->check(command_line::one_of({"tcp", "udp"}))
         ->capture_default_str();
-    command->add_option("--flags", into->flags, "TCP flags: syn, ack, fin,ack, ...")
+    command->add_option("--flags", into->flags, "TCP flags, such as ack or fin,ack; none")
         ->type_name("FLAGS")
         ->check(is_flags)
         ->capture_default_str();
-    command->add_option("--in", into->interface, "Interface it comes in by; else the first")
+    command->add_option("--in", into->interface, "Interface it comes in by (default: the first)")
         ->type_name("INTERFACE");
-    command->add_option("--size", into->bytes, "Bytes of the IP packet; else its headers alone")
+    command
+        ->add_option("--size", into->bytes, "Bytes of the IP packet (default: its headers alone)")
         ->type_name("BYTES")
-        ->check(CLI::Range(1U, most_packet_bytes));
+        ->check(command_line::number(1, most_packet_bytes));
     command->add_option("--vlan", into->vlan, "VLAN id of its tag")
         ->type_name("ID")
-        ->check(CLI::Range(1U, most_vlan));
+        ->check(command_line::number(1, most_vlan));
     command->add_flag("--df,!--no-df", into->df, "IPv4: \"don't fragment\" is set, or not");
     command->final_callback([into, &options] {
         options.command = "trace";
@@ -204,11 +208,11 @@ void add_capture(CLI::App& app, Options& options) {
     add_filters(*command, *into);
     command->add_option("--snap", into->snap_bytes, "At most so many bytes of each frame")
         ->type_name("BYTES")
-        ->check(CLI::Range(least_snap_bytes, most_snap_bytes));
+        ->check(command_line::number(least_snap_bytes, most_snap_bytes));
     command->add_option("--count", into->count, "End after so many packets")
         ->type_name("N")
-        ->check(CLI::PositiveNumber);
-    command->add_option("--for", into->time, "End after this time: 30s, 10m; else 10m")
+        ->check(command_line::number(1, most_counted));
+    command->add_option("--for", into->time, "End after this time, such as 30s (default: 10m)")
         ->type_name("TIME")
         ->check(is_short_time);
     command->final_callback([into, &options] {

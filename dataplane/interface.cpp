@@ -7,11 +7,13 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
 #include "base/descriptor.h"
+#include "dataplane/bpffs.h"
 #include "dataplane/libbpf_log.h"
 
 namespace bascule::dataplane {
@@ -42,6 +44,25 @@ std::uint32_t link_of_program(std::uint32_t program, std::uint32_t ifindex) {
             return id;
     }
     return 0;
+}
+
+// Whether a daemon of any layout has pinned the link that holds this program on the interface.
+Result<bool> is_pinned(const std::string& interface, std::uint32_t program,
+                       const std::string& bpffs) {
+    if (::access(bpffs.c_str(), F_OK) != 0 && errno == EACCES)
+        return failure(Error::system("look into " + bpffs, EACCES));
+    const auto versions = list_versions(bpffs);
+    if (!versions) return false;  // no bpffs: nothing can be pinned there
+    for (const std::string& version : *versions) {
+        auto link = open_pin(version + "/links/" + pin_name_of(interface));
+        if (!link) return failure(std::move(link.error()));
+        if (!*link) continue;
+        bpf_link_info info{};
+        std::uint32_t size = sizeof(info);
+        if (bpf_obj_get_info_by_fd((*link)->get(), &info, &size) == 0 && info.prog_id == program)
+            return true;
+    }
+    return false;
 }
 
 }  // namespace
@@ -82,6 +103,29 @@ Result<XdpOccupant> xdp_occupant(const std::string& name, std::uint32_t ifindex)
          {options.prog_id, options.drv_prog_id, options.skb_prog_id, options.hw_prog_id})
         if (occupant.program == 0) occupant.program = id;
     return occupant;
+}
+
+Result<XdpSeen> look_at_xdp(const std::string& name, std::uint32_t ifindex,
+                            const std::string& bpffs) {
+    auto occupant = xdp_occupant(name, ifindex);
+    if (!occupant) return failure(std::move(occupant.error()));
+    XdpSeen seen;
+    seen.program = occupant->program;
+    seen.generic = occupant->generic;
+    if (seen.program == 0) return seen;
+    auto ours = is_pinned(name, seen.program, bpffs);
+    if (!ours) return failure(std::move(ours.error()));
+    seen.ours = *ours;
+    seen.name = name_of_program(seen.program);
+    if (!seen.ours) seen.link = link_of_program(seen.program, ifindex);
+    return seen;
+}
+
+Result<void> try_bpf() {
+    const LibbpfLog log;
+    const Descriptor map(bpf_map_create(BPF_MAP_TYPE_ARRAY, "doctor", 4, 8, 1, nullptr));
+    if (!map) return failure(bpf_error("make a BPF map", errno));
+    return {};
 }
 
 Error foreign_program(const std::string& name, std::uint32_t ifindex, const XdpOccupant& occupant) {

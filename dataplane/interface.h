@@ -22,6 +22,20 @@ struct XdpOccupant {
 };
 Result<XdpOccupant> xdp_occupant(const std::string& name, std::uint32_t ifindex);
 
+// What can be told of it from outside.
+struct XdpSeen {
+    std::uint32_t program = 0;  // id; 0: none
+    bool generic = false;
+    bool ours = false;       // a pin below `bpffs` holds it there
+    std::string name;        // empty: not allowed to know
+    std::uint32_t link = 0;  // id of the link that holds it; 0: none, or not allowed to know
+};
+Result<XdpSeen> look_at_xdp(const std::string& name, std::uint32_t ifindex,
+                            const std::string& bpffs);
+
+// Whether bpf() may be called: makes a map that ends at once.
+Result<void> try_bpf();
+
 // The refusal to an interface that carries someone else's program: what it is, how to take it off.
 Error foreign_program(const std::string& name, std::uint32_t ifindex, const XdpOccupant& occupant);
 

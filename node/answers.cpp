@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "control/framing.h"
+#include "node/doctor.h"
 #include "node/health_answers.h"
 #include "node/peer_answers.h"
 #include "node/readiness.h"
@@ -86,6 +87,11 @@ boost::asio::awaitable<Response> Answers::answer(control::Request request) {
         case Request::kShowVips: {
             Response response;
             *response.mutable_vips() = make_vips(daemon_);
+            co_return response;
+        }
+        case Request::kDoctor: {
+            Response response;
+            *response.mutable_doctor() = co_await examine(daemon_);
             co_return response;
         }
         case Request::kFailover:

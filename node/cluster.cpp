@@ -97,6 +97,7 @@ struct Cluster::Impl : std::enable_shared_from_this<Impl> {
     void open_vips(const model::Config& config, ClusterParts& parts) {
         ClusterVips::Callbacks callbacks;
         callbacks.on_here = std::move(parts.on_here);
+        callbacks.on_takers = std::move(parts.on_takers);
         callbacks.on_told = [this](std::vector<PeerWatch::Told> told) { add(std::move(told)); };
         callbacks.on_witness = [this] { say_facts(); };
         vips = std::make_unique<ClusterVips>(control, config, parts.guard, parts.epochs, listening,
@@ -124,9 +125,13 @@ struct Cluster::Impl : std::enable_shared_from_this<Impl> {
 
     void open_replication(ReplicationOptions options, const sync::ClusterKeys& keys) {
         Replication::Callbacks callbacks;
-        callbacks.may_answer = [port = heartbeats.get()] { return port->speaks(); };
-        callbacks.on_answer = [port = heartbeats.get()](std::size_t peer) {
-            port->stream_answered(peer);
+        callbacks.answer_to = [port = heartbeats.get()](std::size_t peer) {
+            return port->words_for(peer);
+        };
+        callbacks.on_answer = [port = heartbeats.get()](std::size_t peer,
+                                                        const std::string& heartbeat,
+                                                        sync::Moment asked) {
+            port->stream_answered(peer, heartbeat, asked);
         };
         callbacks.on_connected = [self = weak_from_this(), io = &control](std::size_t peer) {
             asio::post(*io, [self, peer] {

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,8 @@ struct ClusterParts {
     std::vector<Address> kept;  // VIPs that this node has had by itself until now
     // This host has the address of a VIP, or has it no more.
     std::function<void(const Address& vip, bool here)> on_here;
+    // See ClusterVips.
+    std::function<void(const std::set<Address>&)> on_takers;
 };
 
 class Cluster {

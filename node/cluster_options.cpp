@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/cluster_options.h"
 
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 
 #include "node/version.h"
@@ -22,6 +26,21 @@ std::uint32_t walk_parts(const dataplane::SessionTable& table) {
     constexpr std::uint64_t least = 64;
     const std::uint64_t ways = 2 * (table.capacity_v4() + table.capacity_v6());
     return static_cast<std::uint32_t>(std::max(least, ways / ways_in_a_step));
+}
+
+bool has_address(const ifaddrs& each, const Address& address) {
+    if (each.ifa_addr == nullptr) return false;
+    if (each.ifa_addr->sa_family == AF_INET) {
+        sockaddr_in v4{};
+        std::memcpy(&v4, each.ifa_addr, sizeof v4);
+        return address == Address::v4_from_wire(v4.sin_addr.s_addr);
+    }
+    if (each.ifa_addr->sa_family != AF_INET6) return false;
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, each.ifa_addr, sizeof v6);
+    Address::Bytes bytes;
+    std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
+    return address == Address(bytes);
 }
 
 }  // namespace
@@ -64,6 +83,21 @@ std::chrono::nanoseconds listening_time(const model::ClusterConfig& cluster) {
     constexpr std::chrono::nanoseconds least = 1400ms;
     const std::chrono::nanoseconds interval = cluster.heartbeat_interval;
     return std::max(least, 6 * interval);
+}
+
+bool can_hear(const model::ClusterNodeConfig& own) {
+    ifaddrs* all = nullptr;
+    if (::getifaddrs(&all) != 0) return true;
+    const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(all, &::freeifaddrs);
+    for (const ifaddrs* each = all; each != nullptr; each = each->ifa_next) {
+        const bool running =
+            (each->ifa_flags & IFF_UP) != 0 && (each->ifa_flags & IFF_RUNNING) != 0;
+        if (running && std::ranges::any_of(own.addresses, [&](const auto& endpoint) {
+                return has_address(*each, endpoint.address);
+            }))
+            return true;
+    }
+    return false;
 }
 
 }  // namespace bascule::node

@@ -25,4 +25,8 @@ ReplicationOptions replication_options(const model::Config& config, const sync::
 // that it is no replay.
 std::chrono::nanoseconds listening_time(const model::ClusterConfig& cluster);
 
+// Whether heartbeats of peers can come in: one of a node's own addresses is on this host, and its
+// interface is up with carrier. True when the kernel does not tell.
+bool can_hear(const model::ClusterNodeConfig& own);
+
 }  // namespace bascule::node

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/cluster_vips.h"
 
+#include <net/if.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "node/links.h"
@@ -88,6 +91,7 @@ struct ClusterVips::Impl : std::enable_shared_from_this<Impl> {
             if (const auto there = self.lock()) there->on_report(report);
         };
         hears.look_for_rivals = [this] { return look_for_rivals(); };
+        hears.on_rivals = [this](const std::vector<VipRival>& rivals) { ask_rivals(rivals); };
         holder = std::make_unique<VipHolder>(control, config.vips, std::move(hears));
     }
 
@@ -124,7 +128,7 @@ struct ClusterVips::Impl : std::enable_shared_from_this<Impl> {
         if (auto next = next_book.take()) book = std::move(*next);
         for (const auto& deadline : deadlines) {
             const auto known = book.find(deadline.vip);
-            if (known != book.end() && !guard.set(known->second, deadline.until))
+            if (known != book.end() && !guard.set(known->second, deadline.until, deadline.yields))
                 ++deadlines_failed;
         }
     }
@@ -148,6 +152,21 @@ struct ClusterVips::Impl : std::enable_shared_from_this<Impl> {
         }
         frames_seen = std::move(seen);
         return found;
+    }
+
+    // The holder's thread's: one of them may be a peer that no path joins with this node.
+    void ask_rivals(std::vector<VipRival> rivals) {
+        std::ranges::sort(rivals, std::greater(), &VipRival::last);
+        std::vector<sync::WirePlace> places;
+        for (const VipRival& rival : rivals) {
+            const int ifindex = static_cast<int>(if_nametoindex(rival.interface.c_str()));
+            const sync::WirePlace place{ifindex, rival.mac};
+            const bool one_host = (rival.mac.bytes[0] & 1) == 0 && rival.mac != Mac{};
+            if (ifindex == 0 || !one_host || places.size() >= sync::most_wire_places) continue;
+            if (std::ranges::find(places, place) == places.end()) places.push_back(place);
+        }
+        const std::lock_guard lock(port_mutex);
+        if (port != nullptr && !places.empty()) port->ask_on_wire(std::move(places));
     }
 
     // ---- what is heard ----
@@ -185,9 +204,21 @@ struct ClusterVips::Impl : std::enable_shared_from_this<Impl> {
             [](const auto& move) { return move.what == sync::VipMove::What::taken; }));
         view.notes = watch.vips();
         follow_deadlines();
+        follow_takers(report);
         keep_epochs(report.highest_epoch);
         follow_rivals();
         if (callbacks.on_told) callbacks.on_told(std::move(told));
+    }
+
+    void follow_takers(const sync::HeartbeatReport& report) {
+        std::set<Address> taken;
+        for (const auto& vip : view.vips)
+            if (std::ranges::any_of(report.vips, [&](const sync::VipView& each) {
+                    return each.vip == sync::vip_id(vip.address) && has_it(each.role) &&
+                           !each.next.empty();
+                }))
+                taken.insert(vip.address);
+        if (callbacks.on_takers) callbacks.on_takers(taken);
     }
 
     void follow_deadlines() {

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "dataplane/vip_guard.h"
@@ -50,6 +51,8 @@ public:
         // The witnesses have another word.
         std::function<void()> on_witness;
         std::function<void(std::vector<VipWatch::Told>)> on_told;
+        // With each report: the VIPs of this node that a live peer would take. May be empty.
+        std::function<void(const std::set<Address>&)> on_takers{};
     };
     // `config` has a cluster; `epochs` outlives it; `listen`: see sync::TakeoverOptions. `kept`:
     // what this node has had by itself until now is found on the wire until something is decided;

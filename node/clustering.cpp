@@ -8,8 +8,10 @@
 
 #include "model/vip_id.h"
 #include "node/cluster_keys.h"
+#include "node/cluster_options.h"
 #include "node/daemon.h"
 #include "node/ring_key.h"
+#include "node/routeless.h"
 
 namespace bascule::node {
 
@@ -83,7 +85,8 @@ Result<void> Daemon::open_cluster(const model::Config& config, std::vector<Addre
                            dataplane_->vip_guard(),
                            *epochs_,
                            std::move(kept),
-                           [this](const Address& vip, bool here) { on_vip_held(vip, here); }};
+                           [this](const Address& vip, bool here) { on_vip_held(vip, here); },
+                           [this](const std::set<Address>& vips) { takers_.set(vips); }};
         cluster_ =
             std::make_unique<Cluster>(io_, config, dataplane_->tables(), *keys_, std::move(parts));
     } catch (const std::exception& error) {
@@ -127,6 +130,7 @@ asio::awaitable<void> Daemon::leave(bool hand_over) {
     if (!cluster_) co_return;
     co_await cluster_->leave(hand_over);
     cluster_.reset();
+    takers_.end();
 }
 
 // ---- its VIPs ----
@@ -209,9 +213,14 @@ void Daemon::say_facts() {
     facts.links_up = std::all_of(interfaces.begin(), interfaces.end(), has_carrier);
     sync::OwnFitness fitness;
     fitness.attached = facts.attached;
+    if (const auto& cluster = state_->config().cluster)
+        for (const auto& node : cluster->nodes)
+            if (node.name == state_->config().node.name) fitness.hears = can_hear(node);
     for (const auto& vip : state_->config().vips)
-        fitness.vips.push_back({sync::vip_id(vip.address), state_->wants_vip(vip.address),
-                                has_carrier(vip.interface)});
+        fitness.vips.push_back({.vip = sync::vip_id(vip.address),
+                                .wanted = state_->wants_vip(vip.address),
+                                .carrier = has_carrier(vip.interface),
+                                .routed = is_routed(*state_, vip.address)});
     facts.config_hash = loaded_.cluster_hash;
     facts.ring_hash = ring_hash_;
     cluster_->set_facts(facts, fitness);

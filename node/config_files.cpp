@@ -87,7 +87,7 @@ std::string own_host_name() {
 
 }  // namespace
 
-LoadedConfig load_config(const std::string& main_file) {
+LoadedConfig read_config(const std::string& main_file) {
     Reading reading = read_all(main_file);
     LoadedConfig loaded;
     for (const auto& source : reading.sources)
@@ -96,15 +96,19 @@ LoadedConfig load_config(const std::string& main_file) {
     loaded.cluster_hash = config_hash(reading.sources);
     if (!reading.sources.empty())
         loaded.parsed = model::parse_config(reading.sources, own_host_name());
-    if (loaded.parsed.config) {
-        loaded.parsed.errors = check_outside(*loaded.parsed.config);
-        if (!loaded.parsed.errors.empty()) loaded.parsed.config.reset();
-    }
     if (!reading.errors.empty()) {
         loaded.parsed.config.reset();
         loaded.parsed.errors.insert(loaded.parsed.errors.begin(), reading.errors.begin(),
                                     reading.errors.end());
     }
+    return loaded;
+}
+
+LoadedConfig load_config(const std::string& main_file) {
+    LoadedConfig loaded = read_config(main_file);
+    if (!loaded.parsed.config) return loaded;
+    loaded.parsed.errors = check_outside(*loaded.parsed.config);
+    if (!loaded.parsed.errors.empty()) loaded.parsed.config.reset();
     return loaded;
 }
 

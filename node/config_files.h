@@ -21,5 +21,7 @@ struct LoadedConfig {
 // whole, is larger than 16 MiB or is no file comes as a diagnostic like what is wrong with a file's
 // text.
 LoadedConfig load_config(const std::string& main_file);
+// The same without a look at the files and programs that it names.
+LoadedConfig read_config(const std::string& main_file);
 
 }  // namespace bascule::node

@@ -60,6 +60,7 @@ bool has_vip(const std::vector<model::VipConfig>& vips, const Address& address) 
 Daemon::Daemon(asio::io_context& io, Options options)
     : io_(io),
       options_(std::move(options)),
+      takers_(options_.runtime_dir),
       hook_(io),
       started_(std::chrono::steady_clock::now()),
       settle_soon_(io,
@@ -87,6 +88,7 @@ asio::awaitable<Result<void>> Daemon::start(LoadedConfig loaded) {
     const model::Config config = *loaded_.parsed.config;
     set_log_level(config.log.level);
     hook_.set_config(config.hook, config.node.name);
+    takers_.begin();
     auto taken_up = co_await take_up(config);
     if (taken_up) co_return taken_up;
     if (dataplane_ && !dataplane_->adopted()) undo_start();

@@ -32,6 +32,7 @@
 #include "node/state.h"
 #include "node/vip_duty.h"
 #include "node/vip_keeper.h"
+#include "node/vip_takers.h"
 
 namespace bascule::node {
 
@@ -192,6 +193,7 @@ private:
 
     boost::asio::io_context& io_;
     Options options_;
+    VipTakers takers_;
     EventLog events_;
     Hook hook_;
     std::chrono::steady_clock::time_point started_;

@@ -22,6 +22,7 @@ Result<void> take_away(const std::string& bpffs) {
 
 void Daemon::undo_start() {
     cluster_.reset();
+    takers_.end();
     worker_.reset();
     checks_.reset();
     vip_duty_->stop();

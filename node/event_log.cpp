@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "node/journal.h"
+
 namespace bascule::node {
 
 namespace {
@@ -148,7 +150,9 @@ std::string in_words(const Event& event) {
 void EventLog::add(Kind kind, std::string subject, std::string text) {
     Event event{++last_serial_, std::chrono::system_clock::now(), kind, std::move(subject),
                 std::move(text)};
-    spdlog::log(level_of(kind), "{}", in_words(event));
+    const auto level = level_of(kind);
+    if (spdlog::should_log(level) && !log_to_journal(event, level))
+        spdlog::log(level, "{}", in_words(event));
     events_.push_back(event);
     if (events_.size() > most) events_.pop_front();
     if (listener_) listener_(event);

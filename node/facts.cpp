@@ -7,20 +7,12 @@
 #include <map>
 #include <utility>
 
+#include "node/routeless.h"
+#include "node/tunnel_room.h"
+
 namespace bascule::node {
 
 namespace {
-
-constexpr std::uint16_t ipv4_header = 20;
-constexpr std::uint16_t ipv6_header = 40;
-constexpr std::uint16_t udp_header = 8;
-
-std::uint16_t overhead_of(model::Forward forward, const Address& outer) {
-    const std::uint16_t ip = outer.is_v4() ? ipv4_header : ipv6_header;
-    if (forward == model::Forward::ipip) return ip;
-    if (forward == model::Forward::gue) return ip + udp_header;
-    return 0;
-}
 
 using Vlans = std::multimap<std::uint32_t, std::string>;  // by the device below
 
@@ -70,12 +62,12 @@ void gather_devices(const Daemon& daemon, Facts& facts) {
     }
 }
 
-// Of the interfaces that clients' packets arrive by, the largest.
+// Of the interfaces that clients' packets arrive by, the largest that is usual.
 std::uint32_t arrival_mtu(const Daemon& daemon) {
     std::uint32_t mtu = 0;
     for (const auto& name : daemon.state().config().node.interfaces)
         if (const auto link = daemon.links().get(name)) mtu = std::max(mtu, link->mtu);
-    return mtu;
+    return std::min(mtu, most_usual_packet);
 }
 
 void gather_ways(const Daemon& daemon, Facts& facts) {
@@ -88,8 +80,10 @@ void gather_ways(const Daemon& daemon, Facts& facts) {
             if (!hop) continue;
             std::string& name = names[hop->ifindex];
             if (name.empty()) name = interface_name(hop->ifindex);
-            facts.ways.push_back({service.name, name, hop->mtu,
-                                  overhead_of(service.forward, backend.address), arrival});
+            facts.ways.push_back(
+                {service.name, name, hop->mtu,
+                 static_cast<std::uint16_t>(tunnel_overhead(service.forward, backend.address)),
+                 arrival});
         }
     }
 }
@@ -100,6 +94,7 @@ Facts gather_facts(const Daemon& daemon) {
     Facts facts;
     gather_devices(daemon, facts);
     gather_ways(daemon, facts);
+    facts.families = gather_families(daemon);
     return facts;
 }
 

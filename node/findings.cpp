@@ -76,12 +76,33 @@ void find_narrow(const std::vector<WayFacts>& ways, std::vector<Finding>& found)
     }
 }
 
+// One that is reached tells that the family works here; each of the others has its own reason.
+void find_routeless(const std::vector<FamilyFacts>& families, std::vector<Finding>& found) {
+    for (const FamilyFacts& family : families) {
+        if (family.backends == 0 || family.without_route < family.backends) continue;
+        const char* const name = family.v6 ? "IPv6" : "IPv4";
+        const char* const flag = family.v6 ? "-6" : "-4";
+        std::string what = fmt::format(
+            "no {} backend can be reached: this host has no route to any of them", name);
+        std::string mend = fmt::format("`ip {} address`, `ip {} route`", flag, flag);
+        if (!family.addressless.empty()) {
+            const std::string& interface = family.addressless.front();
+            what += fmt::format(", and {} has no {} address", interface, name);
+            mend = fmt::format(
+                "set its addresses again (`networkctl reconfigure {}`, `ifreload -a`)", interface);
+            if (family.v6) mend += ": Linux takes IPv6 addresses away when an interface goes down";
+        }
+        found.push_back({Finding::Level::problem, std::move(what), std::move(mend)});
+    }
+}
+
 }  // namespace
 
 std::vector<Finding> findings(const Facts& facts) {
     std::vector<Finding> found;
     find_stripped(facts.devices, found);
     find_narrow(facts.ways, found);
+    find_routeless(facts.families, found);
     return found;
 }
 

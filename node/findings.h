@@ -25,9 +25,18 @@ struct WayFacts {
     std::uint32_t arrival_mtu = 0;  // what clients' packets may have, bytes; 0: not known
 };
 
+// Backends of one family that packets are sent to by a route, as far as the kernel has told.
+struct FamilyFacts {
+    bool v6 = false;
+    std::uint32_t backends = 0;
+    std::uint32_t without_route = 0;       // the kernel has no route to them
+    std::vector<std::string> addressless;  // up interfaces of [node] without an own address of it
+};
+
 struct Facts {
     std::vector<DeviceFacts> devices;
     std::vector<WayFacts> ways;
+    std::vector<FamilyFacts> families;
 };
 
 struct Finding {

@@ -195,7 +195,7 @@ void find_hook(const HealthFacts& facts, std::vector<Finding>& found) {
             notice(facts.hook_failures == 1
                        ? std::string("the hook has failed once")
                        : fmt::format("the hook has failed {} times", facts.hook_failures),
-                   "journalctl -u bascule says why"));
+                   "journalctl -u basculed says why"));
     if (facts.hook_dropped > 0)
         found.push_back(
             notice(fmt::format("{} not told to the hook: it is too slow for them",

@@ -6,15 +6,13 @@
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 #include <net/if.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "node/ethtool.h"
 
 namespace bascule::node {
 namespace {
@@ -63,21 +61,6 @@ NetlinkResult<Link> query_name(NetlinkRequests& requests, const std::string& nam
         return tl::unexpected(NetlinkError{ENODEV, "is another name of " + link->name});
     }
     return link;
-}
-
-// One request of ethtool's; `data` begins with its command.
-bool ethtool(const std::string& interface, void* data) {
-    if (interface.size() >= IFNAMSIZ) return false;
-    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return false;
-    ifreq request{};
-    std::memcpy(request.ifr_name, interface.c_str(), interface.size());
-    request.ifr_data = static_cast<char*>(data);
-    const bool done = ioctl(fd, SIOCETHTOOL, &request) == 0;
-    const int error = errno;
-    close(fd);
-    errno = error;
-    return done;
 }
 
 }  // namespace

@@ -3,8 +3,10 @@
 //
 // Exit codes: 0 well, 1 refused or failed, 2 usage.
 #include <fmt/format.h>
+#include <google/protobuf/text_format.h>
 #include <spdlog/spdlog.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -14,16 +16,22 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/command_line.h"
 #include "base/log.h"
 #include "control/server.h"
 #include "control/socket_file.h"
+#include "health/program_helper.h"
 #include "model/config_notices.h"
 #include "node/answers.h"
 #include "node/cluster_keys.h"
 #include "node/daemon.h"
+#include "node/doctor.h"
 #include "node/files.h"
 #include "node/version.h"
 #include "node/vip_notices.h"
+#include "node/vip_takers.h"
+#include "node/watchdog.h"
+#include "sync/realtime.h"
 
 namespace asio = boost::asio;
 using namespace bascule;
@@ -95,6 +103,44 @@ int detach(const Options& options) {
     return 0;
 }
 
+// For who cleans up after a daemon that died, which must not wait for it: what is not done within
+// its time is left to the leases. A daemon that runs needs no such help. None of that is a failure.
+int release_vips(const Options& options) {
+    constexpr unsigned most_seconds = 3;
+    if (!std::filesystem::is_directory(options.runtime_dir)) return 0;
+    std::signal(SIGALRM, [](int) { ::_exit(0); });
+    ::alarm(most_seconds);
+    const auto free = control::SocketFile::listen(control_socket(options), 0600, 1);
+    if (!free) {
+        fmt::print("nothing is released: {}\n", free.error().text());
+        return 0;
+    }
+    const LeftVips left = release_left_vips(options.runtime_dir);
+    for (const auto& vip : left.released)
+        fmt::print("VIP {} released: another node takes it\n", vip);
+    for (const auto& problem : left.problems)
+        fmt::print(stderr, "basculed: {}\n", problem);
+    return 0;
+}
+
+// What the daemon has no rights for, on the socket that systemd listens at for it.
+int run_helper() {
+    constexpr int handed_over = SD_LISTEN_FDS_START;
+    if (sd_listen_fds(1) != 1)
+        return fail_plainly(Error("--run-helper: wants the one socket that systemd hands over"));
+    if (auto served = health::serve_helper(handed_over); !served)
+        return fail_plainly(served.error());
+    return 0;
+}
+
+// As protobuf's text: `bascule doctor` shows it, and people can read it, too.
+int examine_from_outside(const Options& options) {
+    std::string text;
+    google::protobuf::TextFormat::PrintToString(examine(options), &text);
+    fmt::print("{}", text);
+    return 0;
+}
+
 class Program {
 public:
     explicit Program(Options options)
@@ -136,6 +182,7 @@ private:
         spdlog::info("basculed {} is running as node {}", version,
                      daemon_.state().config().node.name);
         sd_notify(0, "READY=1");
+        watchdog_.start();
         if (reload_wanted_) daemon_.request_reload();
     }
 
@@ -168,6 +215,7 @@ private:
         stopping_ = true;
         sd_notify(0, "STOPPING=1");
         signals_.cancel();
+        watchdog_.stop();
         answers_.end_waits();
         asio::co_spawn(io_, daemon_.leave(), [this](std::exception_ptr bug) {
             if (bug) std::rethrow_exception(bug);
@@ -180,6 +228,7 @@ private:
     Daemon daemon_;
     Answers answers_;
     std::unique_ptr<control::Server> server_;
+    Watchdog watchdog_{io_};
     asio::signal_set signals_{io_, SIGHUP, SIGTERM, SIGINT};
     bool stopping_ = false;
     bool reload_wanted_ = false;
@@ -192,27 +241,51 @@ int main(int argc, char** argv) {
     Options options;
     bool only_check = false;
     bool only_detach = false;
-    CLI::App app("basculed: the daemon of a Bascule load-balancer node");
-    app.add_option("--config", options.config, "Configuration; conf.d/*.toml beside it is read too")
+    bool only_examine = false;
+    bool only_release = false;
+    bool only_run_helper = false;
+    std::string helper;
+    CLI::App app("The daemon of a Bascule load balancer node.", "basculed");
+    command_line::set_form(app, version);
+    app.footer("Exit codes: 0 well, 1 refused or failed, 2 usage. basculed(8) has more.");
+    app.add_option("--config", options.config,
+                   "The configuration; conf.d/*.toml beside it is read too")
+        ->type_name("FILE")
         ->capture_default_str();
     app.add_option("--runtime-dir", options.runtime_dir, "Where the control socket lives")
+        ->type_name("DIR")
         ->capture_default_str();
     app.add_option("--bpffs", options.bpffs, "Folder on a bpffs for tables and programs")
+        ->type_name("DIR")
         ->capture_default_str();
     app.add_option("--state-dir", options.state_dir, "What is kept: ring key, operator's words")
+        ->type_name("DIR")
         ->capture_default_str();
-    app.add_flag("--check", only_check, "Only say whether the configuration is valid");
+    app.add_option(
+           "--helper", helper,
+           "Socket of a `basculed --run-helper`, which starts programs and gives priorities")
+        ->type_name("SOCKET");
+    app.add_flag("--check", only_check, "Only check the configuration, change nothing");
     app.add_flag("--detach", only_detach,
                  "Only take away programs, tables and VIPs that a dead daemon left");
-    app.set_version_flag("--version", std::string("basculed ") + version);
+    app.add_flag("--release-vips", only_release,
+                 "Only take away VIPs that a dead daemon left and another node takes");
+    app.add_flag("--doctor", only_examine,
+                 "Only look for what ails this node, for `bascule doctor`");
+    app.add_flag("--run-helper", only_run_helper, "Only be that helper, on a socket of systemd's");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
+        return command_line::explain(app, error);
     }
 
     if (only_check) return check(options.config);
     if (only_detach) return detach(options);
+    if (only_examine) return examine_from_outside(options);
+    if (only_release) return release_vips(options);
+    if (only_run_helper) return run_helper();
+    health::use_helper(helper);
+    if (!helper.empty()) sync::ask_for_realtime(health::ask_helper_for_priority);
     // Whoever reads the log may go away; the daemon must not go with it.
     std::signal(SIGPIPE, SIG_IGN);
     start_log(spdlog::level::info);

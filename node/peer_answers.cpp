@@ -8,6 +8,8 @@
 #include <chrono>
 #include <utility>
 
+#include "node/links.h"
+
 namespace bascule::node {
 
 namespace {
@@ -74,21 +76,33 @@ void fill_counters(control::Peer& message, const sync::ReplicaPeerView& replica,
                 heard.unverified);
 }
 
+void fill_path(control::PeerPath& path, const sync::PathView& view) {
+    path.set_heard(view.heard);
+    path.set_hears_us(view.hears_us);
+    if (view.rtt.count() > 0) path.set_rtt_ms(in_ms(view.rtt));
+    if (view.rtt_least.count() > 0) path.set_rtt_least_ms(in_ms(view.rtt_least));
+    path.set_loss(view.loss);
+    path.set_received(view.received);
+    path.set_replayed(view.replayed);
+}
+
 void fill_paths(control::Peer& message, const model::ClusterNodeConfig& node,
                 const sync::PeerView& heard) {
     for (std::size_t i = 0; i < node.addresses.size(); ++i) {
         auto* path = message.add_paths();
         path->set_address(node.addresses[i].to_string());
-        if (i >= heard.paths.size()) continue;
-        const sync::PathView& view = heard.paths[i];
-        path->set_heard(view.heard);
-        path->set_hears_us(view.hears_us);
-        if (view.rtt.count() > 0) path->set_rtt_ms(in_ms(view.rtt));
-        if (view.rtt_least.count() > 0) path->set_rtt_least_ms(in_ms(view.rtt_least));
-        path->set_loss(view.loss);
-        path->set_received(view.received);
-        path->set_replayed(view.replayed);
+        if (i < heard.paths.size()) fill_path(*path, heard.paths[i]);
     }
+}
+
+void fill_wire(control::Peer& message, const sync::HeartbeatReport& report, std::size_t peer) {
+    if (peer >= report.wire_places.size() || report.wire_places[peer].ifindex == 0) return;
+    const sync::WirePlace& place = report.wire_places[peer];
+    const auto ifindex = static_cast<std::uint32_t>(place.ifindex);
+    auto* path = message.mutable_wire();
+    path->set_address(fmt::format("{} on {}", place.mac.to_string(), interface_name(ifindex)));
+    fill_path(*path, report.peers[peer].wire);
+    message.set_by_wire(report.peers[peer].by_wire);
 }
 
 void fill_heard(control::Peer& message, const sync::PeerView& heard, Moment now) {
@@ -130,6 +144,17 @@ void fill_equal(control::Peer& message, const sync::PeerView& heard, const sync:
     message.set_shared_equal(theirs.shared_digest == own.shared_digest);
 }
 
+template <typename Counts>
+void fill_unopened(control::OwnPath& path, const Counts& unopened) {
+    for (std::size_t i = 1; i < sync::unopened_reasons; ++i) {
+        if (unopened[i] == 0) continue;
+        auto* counter = path.add_unopened();
+        counter->set_name(name_of(static_cast<sync::Unopened>(i)));
+        counter->set_meaning(meaning_of(static_cast<sync::Unopened>(i)));
+        counter->set_count(unopened[i]);
+    }
+}
+
 void fill_own_paths(control::Peers& peers, const ClusterView& view) {
     for (const sync::PathState& state : view.heartbeats.paths) {
         auto* path = peers.add_paths();
@@ -137,14 +162,14 @@ void fill_own_paths(control::Peers& peers, const ClusterView& view) {
         path->set_problem(state.problem);
         path->set_datagrams(state.datagrams);
         path->set_from_strangers(state.from_strangers);
-        for (std::size_t i = 1; i < sync::unopened_reasons; ++i) {
-            if (state.unopened[i] == 0) continue;
-            auto* counter = path->add_unopened();
-            counter->set_name(name_of(static_cast<sync::Unopened>(i)));
-            counter->set_meaning(meaning_of(static_cast<sync::Unopened>(i)));
-            counter->set_count(state.unopened[i]);
-        }
+        fill_unopened(*path, state.unopened);
     }
+    const sync::WireState& wire = view.heartbeats.wire;
+    auto* own = peers.mutable_wire();
+    own->set_problem(wire.problem);
+    own->set_datagrams(wire.received);
+    own->set_from_strangers(wire.dropped);
+    fill_unopened(*own, wire.unopened);
 }
 
 void fill_own(control::Peers& peers, const ClusterView& view) {
@@ -185,6 +210,7 @@ control::Peers make_peers(const Daemon& daemon) {
         if (i < view.heartbeats.peers.size()) heard = view.heartbeats.peers[i];
         fill_heard(*peer, heard, now);
         fill_paths(*peer, node, heard);
+        if (i < view.heartbeats.peers.size()) fill_wire(*peer, view.heartbeats, i);
         fill_equal(*peer, heard, view.facts);
         if (i < view.replication.streams.peers.size())
             fill_stream(*peer, view.replication.streams.peers[i], now);

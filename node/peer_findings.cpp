@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <string_view>
@@ -61,6 +62,7 @@ private:
         if (notes.dead) return find_dead(i);
         for (std::size_t path = 0; path < notes.paths.size(); ++path)
             find_path(i, path);
+        find_wire(i);
         find_step(i);
         find_hashes(i);
         find_skew(i);
@@ -93,6 +95,20 @@ private:
                             name(i), address),
                 "a filter for UDP on the way there, or it refuses what comes: `bascule status` "
                 "there");
+    }
+
+    void find_wire(std::size_t i) {
+        const auto& paths = view_.notes[i].paths;
+        if (!view_.heartbeats.peers[i].by_wire ||
+            !std::all_of(paths.begin(), paths.end(),
+                         [this](const auto& path) { return lasts(path.silent, path_patience); }))
+            return;
+        add(Level::problem,
+            fmt::format(
+                "peer {} is heard on the link of a VIP alone: if that fails too, both nodes "
+                "take the VIPs, and no sessions are replicated now",
+                name(i)),
+            "mend the paths between the nodes");
     }
 
     void find_step(std::size_t i) {

@@ -85,9 +85,11 @@ bool PeerWatch::is_new(std::size_t peer, sync::Incarnation incarnation) {
 std::optional<PeerWatch::Told> PeerWatch::on_change(const sync::MembershipChange& change) const {
     const std::string& name = nodes_.at(change.peer).name;
     if (change.to == sync::Liveness::dead) return Told{Kind::peer_dead, name, change.why};
-    if (change.to != sync::Liveness::alive) return std::nullopt;
     if (change.restarted) return Told{Kind::peer_alive, name, "it was restarted"};
-    if (change.from == sync::Liveness::suspect) return std::nullopt;
+    const bool lived =
+        change.from == sync::Liveness::alive || change.from == sync::Liveness::suspect;
+    if (lived) return std::nullopt;
+    if (change.to == sync::Liveness::suspect) return Told{Kind::peer_alive, name, change.why};
     return Told{Kind::peer_alive, name,
                 change.from == sync::Liveness::unknown ? "it is heard" : "it is heard again"};
 }

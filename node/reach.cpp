@@ -6,17 +6,13 @@
 #include <string_view>
 #include <utility>
 
+#include "node/tunnel_room.h"
+
 namespace bascule::node {
 
 namespace {
 
 using model::Forward;
-
-constexpr unsigned least_mtu_v4 = 576;   // RFC 1122, 3.3.3: what every host takes whole
-constexpr unsigned least_mtu_v6 = 1280;  // RFC 8200, section 5
-constexpr unsigned ipv4_header = 20;
-constexpr unsigned ipv6_header = 40;
-constexpr unsigned udp_header = 8;
 
 bool is_tunnel(Forward forward) {
     return forward == Forward::ipip || forward == Forward::gue;
@@ -41,9 +37,8 @@ model::Delivery delivery_of(const model::NodeConfig& node, const model::ServiceC
 
 // Empty: the tunnel leaves room enough for what it carries.
 std::string too_small(const model::ServiceConfig& service, const Address& outer, unsigned mtu) {
-    const unsigned overhead = (outer.is_v4() ? ipv4_header : ipv6_header) +
-                              (service.forward == Forward::gue ? udp_header : 0);
-    const unsigned needed = overhead + (service.vip.is_v4() ? least_mtu_v4 : least_mtu_v6);
+    const unsigned needed =
+        tunnel_overhead(service.forward, outer) + least_payload(service.vip.is_v4());
     if (mtu >= needed) return {};
     return fmt::format("MTU {} of the way to {} is too small for {}: needs {}", mtu,
                        outer.to_string(), name_of(service.forward), needed);

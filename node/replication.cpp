@@ -160,8 +160,8 @@ sync::Frame Replication::next_frame(std::size_t peer) {
     return frame;
 }
 
-void Replication::on_answer(std::size_t peer) {
-    callbacks_.on_answer(peer);
+void Replication::on_answer(std::size_t peer, const sync::Pong& pong, sync::Moment asked) {
+    callbacks_.on_answer(peer, pong.heartbeat, asked);
 }
 
 }  // namespace bascule::node

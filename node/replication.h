@@ -49,8 +49,10 @@ public:
 
     // All are called on the session thread.
     struct Callbacks {
-        std::function<void(std::size_t peer)> on_answer;  // of a probe
-        std::function<bool()> may_answer;                 // one of a peer's
+        // Of a probe that was asked at that moment; and of a peer's (StreamUser::answer_to).
+        std::function<void(std::size_t peer, const std::string& heartbeat, sync::Moment asked)>
+            on_answer;
+        std::function<std::optional<std::string>(std::size_t peer)> answer_to;
         std::function<void(std::size_t peer)> on_connected;
         // About the shared map. False: there is no room for it.
         std::function<bool(std::size_t peer, const sync::StreamMessage& message)> on_shared;
@@ -87,8 +89,10 @@ public:
     void on_disconnected(std::size_t peer, const std::string& why) override;
     Result<void> on_message(std::size_t peer, const sync::StreamMessage& message) override;
     sync::Frame next_frame(std::size_t peer) override;
-    void on_answer(std::size_t peer) override;
-    bool may_answer() const override { return callbacks_.may_answer(); }
+    void on_answer(std::size_t peer, const sync::Pong& pong, sync::Moment asked) override;
+    std::optional<std::string> answer_to(std::size_t peer) override {
+        return callbacks_.answer_to(peer);
+    }
 
 private:
     struct Waiting {

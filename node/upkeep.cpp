@@ -22,7 +22,7 @@ namespace {
 // A switch that comes back brings hundreds of neighbours within a moment: one plan for all of them.
 constexpr auto gather_time = 20ms;
 // Between two looks at the programs: one system call an interface.
-constexpr auto program_watch = 50ms;
+constexpr auto program_watch = 10ms;
 // Between two attempts at what the kernel refuses.
 constexpr auto retry_time = 5s;
 

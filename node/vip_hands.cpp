@@ -26,6 +26,8 @@ constexpr auto after_nap = 250ms;
 constexpr auto mend_pace = 50ms;
 constexpr std::size_t most_losses = 10;
 constexpr auto losses_time = 10s;
+// A rival that was seen so lately may be still there.
+constexpr auto rival_lately = 2s;
 
 AnnouncementRow announcements() {
     return {.after = {10ms, 50ms, 200ms, 1s, 2s, 5s}, .every = 30s};
@@ -156,8 +158,7 @@ void VipHands::apply(Vip& vip, const VipDuty& duty) {
     const bool anew = !is_held(before) || before->epoch != duty.epoch;
     if (anew) rivals_.forget(vip.config.address);
     if (!vip.here || vip.lost) return take(vip);
-    if (lease_of(before) != lease_of(duty))
-        (void)addresses_->renew(vip.config.address, lease_of(duty));  // again within a second
+    if (lease_of(before) != lease_of(duty)) (void)renew(vip);  // again within a second
     answer(vip);
     if ((anew || before->announcements != duty.announcements) && !quiet())
         announcer_.start(vip.config.address, vip.config.interface);
@@ -182,9 +183,18 @@ void VipHands::take(Vip& vip) {
         spdlog::info("VIP {} {} {}", address.to_string(),
                      *outcome == VipOutcome::added ? "set on" : "already on", interface);
     vip.here = true;
+    vip.confirmed = now;
     vip.problem.clear();
     answer(vip);
     announcer_.start(address, interface);
+}
+
+// False: it is not here any more, or the kernel refuses.
+bool VipHands::renew(Vip& vip) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!addresses_->renew(vip.config.address, lease_of(vip.duty))) return false;
+    vip.confirmed = now;
+    return true;
 }
 
 void VipHands::refuse(Vip& vip, std::string problem) {
@@ -235,7 +245,11 @@ void VipHands::drop(Vip& vip) {
 
 void VipHands::answer(Vip& vip) {
     const bool held = is_held(vip.duty);
-    vip.told = sync::VipHolding{vip.duty->vip, vip.duty->epoch, vip.here, held ? vip.problem : ""};
+    vip.told = sync::VipHolding{.vip = vip.duty->vip,
+                                .epoch = vip.duty->epoch,
+                                .here = vip.here,
+                                .problem = held ? vip.problem : "",
+                                .confirmed = vip.here ? vip.confirmed : Time{}};
 }
 
 void VipHands::on_lost(const VipLost& lost) {
@@ -327,8 +341,10 @@ void VipHands::renew() {
         if (vip.duty->what == What::absent) {
             if (!vip.problem.empty()) release(vip);
         } else if (set) {
-            const auto done = addresses_->renew(vip.config.address, lease_of(vip.duty));
-            if (!done && is_held(vip.duty)) take(vip);
+            if (renew(vip))
+                answer(vip);
+            else if (is_held(vip.duty))
+                take(vip);
         } else if (is_held(vip.duty)) {
             take(vip);
         }
@@ -346,8 +362,21 @@ void VipHands::fight() {
     if (!any || !callbacks_.look_for_rivals) return;
     auto seen = callbacks_.look_for_rivals();
     std::erase_if(seen, [&](const VipRival& rival) { return !here(rival.vip); });
-    for (const Address& vip : rivals_.take(seen, std::chrono::steady_clock::now()))
+    const auto now = std::chrono::steady_clock::now();
+    for (const Address& vip : rivals_.take(seen, now))
         announcer_.once(vip);
+    tell_rivals(now);
+}
+
+// All of them whenever one is seen: who is told replaces what he knew.
+void VipHands::tell_rivals(Time now) {
+    if (!callbacks_.on_rivals) return;
+    auto recent = rivals_.recent(now);
+    if (std::none_of(recent.begin(), recent.end(),
+                     [&](const VipRival& rival) { return rival.last == now; }))
+        return;
+    std::erase_if(recent, [&](const VipRival& rival) { return now - rival.last > rival_lately; });
+    callbacks_.on_rivals(recent);
 }
 
 void VipHands::tell() {

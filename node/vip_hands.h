@@ -35,6 +35,7 @@ public:
         std::function<void(std::vector<sync::VipHolding>)> on_holdings;
         std::function<void(const VipHolderReport&)> on_report;
         std::function<std::vector<VipRival>()> look_for_rivals;
+        std::function<void(const std::vector<VipRival>&)> on_rivals{};
     };
     // Who comes so much later than he meant to has slept.
     static constexpr std::chrono::milliseconds usual_nap{200};
@@ -56,6 +57,7 @@ private:
         bool here = false;                     // set by us, and not known to be lost
         bool lost = false;                     // taken away by a stranger; being set again
         std::string problem;
+        Time confirmed{};  // before the last request that set or renewed it
         std::uint64_t restored = 0;
         std::deque<Time> losses;  // within `losses_time`
     };
@@ -65,6 +67,7 @@ private:
     void apply();
     void apply(Vip& vip, const sync::VipDuty& duty);
     void take(Vip& vip);
+    bool renew(Vip& vip);
     void release(Vip& vip);
     void drop(Vip& vip);
     void refuse(Vip& vip, std::string problem);
@@ -76,6 +79,7 @@ private:
     void renew();
     void resume();
     void fight();
+    void tell_rivals(Time now);
     void tell();
     void report();
 

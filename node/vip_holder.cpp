@@ -15,6 +15,7 @@
 
 #include "node/vip_hands.h"
 #include "sync/heartbeat_mail.h"
+#include "sync/realtime.h"
 #include "sync/slot.h"
 
 namespace bascule::node {
@@ -68,7 +69,7 @@ struct Inbox {
 VipHands::Callbacks joined(VipHolder::Callbacks callbacks, std::shared_ptr<Desk> desk) {
     return {std::move(callbacks.on_holdings),
             [desk = std::move(desk)](const VipHolderReport& report) { desk->put(report); },
-            std::move(callbacks.look_for_rivals)};
+            std::move(callbacks.look_for_rivals), std::move(callbacks.on_rivals)};
 }
 
 }  // namespace
@@ -84,7 +85,11 @@ struct VipHolder::Impl {
         sigset_t before;
         sigfillset(&all);
         ::pthread_sigmask(SIG_SETMASK, &all, &before);
-        thread = std::thread([this] { io.run(); });
+        thread = std::thread([this] {
+            // Why it may run without is told of the heartbeats, for the same reason.
+            static_cast<void>(sync::take_realtime_priority("vips", sync::Urgency::hands));
+            io.run();
+        });
         ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
 

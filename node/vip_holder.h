@@ -68,6 +68,9 @@ public:
         // On the holder's thread, every 50 ms while something is held: rivals as XDP has seen them
         // since the last call. This host's own MAC addresses may be among them. May be empty.
         std::function<std::vector<VipRival>()> look_for_rivals;
+        // On the holder's thread, when it has found one of them that is not this host: all that
+        // were seen within the last two seconds. May be empty.
+        std::function<void(const std::vector<VipRival>&)> on_rivals{};
     };
     // Throws std::exception when the host has no descriptors left.
     VipHolder(boost::asio::io_context& control, std::vector<model::VipConfig> vips,

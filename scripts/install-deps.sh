@@ -18,7 +18,8 @@ packages=(
     libspdlog-dev libfmt-dev nlohmann-json3-dev libnl-3-dev libnl-route-3-dev libexpected-dev
     libssl-dev libsystemd-dev libre2-dev prometheus-cpp-dev
     # checks and tests
-    git clang-format-14 clang-tidy-14 libgtest-dev libbenchmark-dev
+    git clang-format-14 clang-tidy-14 libclang-14-dev llvm-14-dev libgtest-dev libgmock-dev libbenchmark-dev
+    groff-base bash-completion zsh
     # the lab and the demo
     nginx-light nsd wrk iperf3 tcpdump tshark ethtool iproute2 curl python3 procps util-linux
     openssl nftables python3-prometheus-client

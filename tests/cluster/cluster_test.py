@@ -12,6 +12,7 @@ class ClusterTest(unittest.TestCase):
 
     lab_options = {}
     start_node = True
+    alone = False  # whether it measures times that another lab beside it would spoil
     status_at_start = (0,)  # what `bascule status` may end with
 
     @classmethod

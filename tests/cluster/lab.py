@@ -106,7 +106,10 @@ class Lab:
         return "\n".join(text)
 
     def _claim_directory(self):
-        janitor.ROOT.mkdir(mode=0o755, exist_ok=True)
+        # Servers and checks run as nobody, and read files here, whatever this process' umask was.
+        os.umask(0o022)
+        janitor.ROOT.mkdir(exist_ok=True)
+        janitor.ROOT.chmod(0o755)
         if self.directory.exists():
             janitor.clean(self.directory)  # of a dead process that had our number
         self.directory.mkdir(mode=0o755)

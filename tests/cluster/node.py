@@ -237,6 +237,10 @@ class Node(Serving, Host):
         self.daemon.wait(timeout=15)
         self.daemon = None
 
+    def clean_up(self):
+        """What systemd does when the daemon has ended, however: `basculed --release-vips`."""
+        return self.must(*self.daemon_command(), "--release-vips").stdout
+
     def memory(self):
         """Bytes of the machine's memory that the daemon has."""
         for line in Path(f"/proc/{self.daemon.pid}/status").read_text().splitlines():

@@ -13,6 +13,7 @@ import threading
 import time
 
 from cluster_test import ClusterTest
+from frames import FRAME_TYPE
 from host import FRONT, VIP4, VIP6, LabError, Segment, wait_until
 from lab import Lab
 from relay import CLUSTER_PORT, Relay
@@ -153,6 +154,7 @@ class PairLab(Lab):
 class PairTest(ClusterTest):
     """Several nodes for all tests of a class: started and in step."""
 
+    alone = True       # a node that has no processor for 100 ms is dead to the others
     lab_options = {"nodes": 2}
     file_options = {}  # of PairLab.config
     led = True         # the client is led to a node by hand, whoever has the VIPs
@@ -184,6 +186,22 @@ class PairTest(ClusterTest):
         relay = self.lab.relay()
         self.addCleanup(relay.stop)
         return relay
+
+    def hold_frames(self):
+        """Nodes cannot ask each other on the link of the VIPs either, until let_frames()."""
+        ports = ", ".join(f'"{node.name}"' for node in self.nodes)
+        self.lab.on_switch(f"""nft -f - <<'END'
+            table netdev frames {{
+                chain kept {{
+                    type filter hook ingress devices = {{ {ports} }} priority 0; policy accept;
+                    ether type 0x{FRAME_TYPE:04x} drop
+                }}
+            }}
+END""")
+        self.addCleanup(self.let_frames)
+
+    def let_frames(self):
+        self.lab.on_switch("nft delete table netdev frames 2>/dev/null || true")
 
     def kept(self, connections, rate=500, **options):
         """Connections that stay open, some of which say something now and then: all are up."""

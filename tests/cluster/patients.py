@@ -171,15 +171,15 @@ class Patient:
 
     def answer_servfail(self):
         """A zone that cannot be loaded: NSD says SERVFAIL for all of it."""
-        self._stop_nsd()
+        self.stop_dns()
         (self.directory / f"{ZONE}.zone").unlink()
         self._run_nsd()
 
     def answer_dns(self):
-        self._stop_nsd()
+        self.stop_dns()
         self.start_dns()
 
-    def _stop_nsd(self):
+    def stop_dns(self):
         stop_process(self.nsd, signal.SIGTERM)
 
     def kill_udp(self):

@@ -74,6 +74,8 @@ while True:
 
 
 class CleanUpTest(unittest.TestCase):
+    alone = True  # it cleans up after whoever is dead, and a lab beside it may be half built
+
     def start_owner(self, script=OWNER, mounts=1, processes=4):
         owner = subprocess.Popen([PYTHON, "-c", script.format(here=str(HERE))],
                                  stdout=subprocess.PIPE, text=True)

@@ -147,6 +147,7 @@ class MovedTest(PairTest):
         self.lab.lead(one)
         two.stop()
         two.must_cli("detach", "--bpffs", two.bpffs)
+        self.hold_frames()
         self.relay().set({"cut": True})
         two.start(accept=(0, 4))
         self.lab.lead(two)

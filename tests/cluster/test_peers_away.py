@@ -93,6 +93,7 @@ class AwayTest(PairTest):
     def test_a_node_that_was_cut_off(self):
         one, two = self.nodes
         relay = self.relay()
+        self.hold_frames()
         relay.set({"cut": True})
         for node, peer in ((one, two), (two, one)):
             self.lab.wait_state(node, peer, "dead", 3)

@@ -90,6 +90,7 @@ class FaultTest(PairTest):
 
     def test_all_paths_are_cut(self):
         one, two = self.nodes
+        self.hold_frames()
         self.way.set({"cut": True})
         began = time.monotonic()
         for node, peer in ((one, two), (two, one)):

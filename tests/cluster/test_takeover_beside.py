@@ -40,6 +40,7 @@ vrrp_instance lab {{
 
 @unittest.skipUnless(LONG, "a comparison of minutes: BASCULE_LONG=1")
 class KeepalivedTest(ClusterTest):
+    alone = True  # it measures outages
     lab_options = {"nodes": 2, "backends": 0, "clients": 1}
     start_node = False
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the paths do to a pair, with and without a witness: who has the VIPs meanwhile, and after.
 
-A relay cuts only what nodes say to each other; a port taken off the switch cuts all, and no carrier
-is lost.
+A relay cuts only what nodes say to each other on their paths (on the link of the VIPs they can still
+ask, but for hold_frames()); a port taken off the switch cuts all, and no carrier is lost.
 """
 
 import time
@@ -81,6 +81,7 @@ class PathTest(CutTest):
         # The client is at either of them when the paths heal: node1 is the one that lets go.
         for end in (one, two) if LONG else (one,):
             flow = self.stream()
+            self.hold_frames()
             relay.set({"cut": True})
             self.wait_two()
             for node in self.nodes:
@@ -97,6 +98,7 @@ class PathTest(CutTest):
             print(f"      healed with the client at {end.name}: it was at the winner after "
                   f"{took * 1000:.0f} ms")
             self.assertLess(took, HEALED + NOISE)
+            self.let_frames()
             self.returns(one)
             self.assertIsNone(flow.lost_none())
             self.assert_well()
@@ -210,8 +212,9 @@ class WitnessTest(CutTest):
         self.assert_well()
 
     def test_all_paths_between_the_nodes_are_cut(self):
-        """Both see the witness: two have the VIPs, and say so."""
+        """Both see the witness, and the link does not join them: two have the VIPs, and say so."""
         one, two = self.nodes
+        self.hold_frames()
         relay = self.relay()
         relay.set({"cut": True})
         self.wait_two()

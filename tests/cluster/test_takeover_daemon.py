@@ -57,6 +57,36 @@ class DaemonTest(TakeoverTest):
         self.assert_served(event, "SIGKILL")
         self.assert_settled(one, at_least=90)
 
+    def test_killed_and_cleaned_up(self):
+        """As systemd does it: the address leaves at once, but where nobody else would take it."""
+        one, two = self.nodes
+        self.assertIn("nothing is released", one.clean_up())
+        event = now()
+        one.kill()
+        said = one.clean_up()
+        for vip in VIPS:
+            self.assertIn(f"VIP {vip} released", said)
+            self.assertFalse(self.has(one, vip))
+        print(f"      killed and cleaned up: no address is left {now() - event:.2f} s later")
+        self.assertLess(now() - event, LEASE - 1)
+        self.assertEqual(one.clean_up(), "", "once")
+        self.wait_held(two, nodes=[two])
+        self.wait_neighbour(two)
+        # Of a node that is alone all stay, and after an orderly end what that has left.
+        two.kill()
+        self.assertEqual(two.clean_up(), "")
+        self.assertTrue(all(self.has(two, vip) for vip in VIPS))
+        two.start(accept=(0, 4))
+        self.wait_held(two, nodes=[two])
+        two.stop()
+        self.assertEqual(two.clean_up(), "")
+        self.assertTrue(all(self.has(two, vip) for vip in VIPS))
+        for node in (two, one):
+            node.start(accept=(0, 4))
+        self.returns(one)
+        self.assert_served(event, "SIGKILL and a clean-up")
+        self.assert_settled(one, at_least=90)
+
     def test_killed_and_started_while_it_still_has_the_address(self):
         one, two = self.nodes
         event = now()

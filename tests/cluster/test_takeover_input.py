@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an operator may get wrong, and interfaces that change: words, and nothing is lost."""
 
-from host import VIP4, wait_until
+from host import VIP4, VIP6, wait_until
 from pair import NOISE
 from steady import now, outage_after
 from takeover import VIPS, TakeoverTest
@@ -88,6 +88,43 @@ class InputTest(TakeoverTest):
         self.assert_none_broke(self.kept)
         one.reload(self.config(one))
         self.assert_settled(one, at_least=60)
+
+    def test_its_interface_is_renamed_while_it_is_up(self):
+        """Linux lets that be done without taking it down: nothing but the name changes."""
+        one, two = self.nodes
+        renamed = one.run("ip", "link", "set", "eth0", "name", "gone0")
+        if renamed.returncode != 0:
+            self.skipTest("this kernel renames no interface that is up")
+        self.addCleanup(one.run, "ip", "link", "set", "gone0", "name", "eth0")
+        wait_until(lambda: all(self.has(two, vip) for vip in VIPS), 5, "node2 to take the VIPs")
+        self.wait_neighbour(two)
+        self.wait_says(one, "eth0")
+        left = one.must("ip", "-o", "addr", "show", "dev", "gone0").stdout
+        for vip in VIPS:
+            self.assertNotIn(f" {vip}/", left)
+            self.assertEqual(self.who_has(vip), [two.mac])
+        self.assert_none_broke(self.kept)
+        one.must("ip", "link", "set", "gone0", "name", "eth0")
+        self.returns(one)
+        self.assert_none_broke(self.kept)
+        self.assert_settled(one, at_least=60)
+
+    def test_an_interface_that_comes_back_without_its_ipv6_addresses(self):
+        """Nothing can be sent to an IPv6 backend from there: the other node has that VIP."""
+        one, two = self.nodes
+        one.must("sh", "-ec", "ip link set eth0 down; sleep 1; ip link set eth0 up")
+        self.assertNotIn(one.v6[0], one.addresses(), "Linux has kept it")
+        self.wait_says(one, "no IPv6 backend can be reached: this host has no route to any of them, "
+                            "and eth0 has no IPv6 address")
+        self.assertIn("Linux takes IPv6 addresses away", one.cli("status").stdout)
+        wait_until(lambda: self.holders() == [one.name], 30, f"node1 to take {VIP4} back")
+        self.assertEqual(self.holders(VIP6), [two.name], self.told())
+        self.assertIn("no route", one.cli("show", "vips", "--detail").stdout)
+        self.assert_none_failed(self.http(requests=3, connections=1, v6=True).wait())
+        one.must("ip", "addr", "replace", f"{one.v6[0]}/64", "dev", "eth0", "nodad")
+        self.returns(one)
+        self.assertNotIn("can be reached", self.says(one))
+        self.assert_settled(one)
 
     def test_its_interface_goes_while_it_is_held(self):
         """Renamed, the traffic is elsewhere for this node; back, all is as it was."""

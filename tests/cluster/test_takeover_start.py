@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nodes that start: both at once, one with an empty table; and what an end leaves behind."""
 
+import time
+
 from host import VIP4, VIP6, wait_until
 from pair import NOISE, together
 from takeover import LEASE, LONG, VIPS, TakeoverTest
@@ -23,6 +25,38 @@ class StartTest(TakeoverTest):
             for _ in range(3):
                 self.assertLessEqual(len(self.who_has(seconds=0.1)), 1, self.told())
             self.assert_settled(one)
+
+    def test_a_link_that_comes_up_after_the_daemon(self):
+        """It listens from when it can hear, not from its start: the peer is not heard at once."""
+        one, two = self.nodes
+        kept = self.lasting(60)
+        self.addCleanup(self.restore, one)
+        one.kill()
+        self.wait_held(two, nodes=[two])
+        one.clean_up()
+        self.links(one, "down")
+        one.start(accept=(0, 4))
+        time.sleep(3)
+        before = self.serial(one)
+        # As a switch does it: its port is up, and forwards only later.
+        self.addCleanup(one.run, "nft", "delete", "table", "inet", "late")
+        one.must("nft", "add table inet late; "
+                 "add chain inet late in { type filter hook input priority 0; }; "
+                 "add rule inet late in udp dport 7400 drop")
+        self.hold_frames()
+        self.links(one, "up")
+        end = time.monotonic() + 0.8
+        while time.monotonic() < end:
+            self.assertFalse(self.has(one), self.told())
+            time.sleep(0.02)
+        one.must("nft", "delete", "table", "inet", "late")
+        self.let_frames()
+        self.returns(one)
+        # It has taken them once, from a holder that it heard.
+        taken = [each for each in one.events(before) if each["kind"] == "vip_taken"]
+        self.assertEqual(sorted(each["subject"] for each in taken), sorted(VIPS), self.told())
+        self.assert_none_broke(kept)
+        self.assert_settled(one, at_least=60)
 
     def test_failback_waits_for_the_resync(self):
         one, two = self.nodes

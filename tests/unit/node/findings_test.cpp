@@ -87,5 +87,26 @@ TEST(Findings, AnImpossibleWayIsNotReckonedWith) {
     EXPECT_TRUE(findings(facts).empty());
 }
 
+TEST(Findings, AFamilyWithoutARouteSaysWhatIsMissing) {
+    Facts facts;
+    facts.families = {{false, 3, 2, {}}, {true, 0, 0, {"eth0"}}};
+    EXPECT_TRUE(findings(facts).empty()) << "one of them is reached; there are none";
+    facts.families = {{true, 3, 3, {"eth0"}}};
+    auto found = findings(facts);
+    ASSERT_EQ(found.size(), 1);
+    EXPECT_EQ(found[0].level, Finding::Level::problem);
+    EXPECT_EQ(found[0].what,
+              "no IPv6 backend can be reached: this host has no route to any of them, and eth0 has "
+              "no IPv6 address");
+    EXPECT_NE(found[0].mend.find("Linux takes IPv6 addresses away"), std::string::npos)
+        << found[0].mend;
+    facts.families = {{false, 1, 1, {}}};
+    found = findings(facts);
+    ASSERT_EQ(found.size(), 1);
+    EXPECT_EQ(found[0].what,
+              "no IPv4 backend can be reached: this host has no route to any of them");
+    EXPECT_EQ(found[0].mend, "`ip -4 address`, `ip -4 route`");
+}
+
 }  // namespace
 }  // namespace bascule::node

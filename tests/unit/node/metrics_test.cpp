@@ -161,7 +161,8 @@ TEST(MetricText, ValuesOfLabelsAreEscaped) {
 }
 
 TEST(MetricReference, IsPrintedFromTheSchema) {
-    std::ifstream file(std::filesystem::path(BASCULE_SOURCE_DIR) / "docs/reference/metrics.md", std::ios::binary);
+    std::ifstream file(std::filesystem::path(BASCULE_SOURCE_DIR) / "docs/reference/metrics.md",
+                       std::ios::binary);
     std::ostringstream text;
     text << file.rdbuf();
     EXPECT_EQ(text.str(), metric_reference()) << "run metric_reference > docs/reference/metrics.md";

@@ -137,6 +137,11 @@ TEST_F(PeerWatchTest, TheEndOfAPeerIsOneEvent) {
 TEST_F(PeerWatchTest, DoubtIsNoEvent) {
     EXPECT_FALSE(watch_.on_change({0, Liveness::alive, Liveness::suspect, false, ""}));
     EXPECT_FALSE(watch_.on_change({0, Liveness::suspect, Liveness::alive, false, ""}));
+    const auto by_stream =
+        watch_.on_change({0, Liveness::dead, Liveness::suspect, false, "it answers by its stream"});
+    ASSERT_TRUE(by_stream);
+    EXPECT_EQ(by_stream->kind, Kind::peer_alive);
+    EXPECT_EQ(by_stream->text, "it answers by its stream");
     EXPECT_EQ(watch_.on_change({0, Liveness::dead, Liveness::alive, false, ""})->kind,
               Kind::peer_alive);
     EXPECT_EQ(watch_.on_change({0, Liveness::alive, Liveness::alive, true, ""})->text,

@@ -48,7 +48,8 @@ protected:
             io_, vips_,
             VipHands::Callbacks{[this](std::vector<sync::VipHolding> now) { holdings_ = now; },
                                 [this](const VipHolderReport& now) { report_ = now; },
-                                [this] { return std::exchange(rivals_, {}); }},
+                                [this] { return std::exchange(rivals_, {}); },
+                                [this](const std::vector<VipRival>& now) { told_rivals_ = now; }},
             nap);
     }
     static sync::VipDuty duty(const Address& vip, What what, sync::Epoch epoch = 1,
@@ -59,11 +60,20 @@ protected:
         hands_->set_duties(
             {duty(vip4_, what, epoch, announcements), duty(vip6_, what, epoch, announcements)});
     }
-    // What it has answered about a VIP; an epoch of 0: nothing.
+    // What it has answered about a VIP, but for when that was; an epoch of 0: nothing.
     sync::VipHolding holding(const Address& vip) const {
-        for (const auto& one : holdings_)
+        for (auto one : holdings_) {
+            one.confirmed = {};
             if (one.vip == sync::vip_id(vip)) return one;
+        }
         return {};
+    }
+    // When its lease began that the kernel has now; nullopt: that is not told.
+    std::optional<std::chrono::steady_clock::time_point> confirmed(const Address& vip) const {
+        for (const auto& one : holdings_)
+            if (one.vip == sync::vip_id(vip) && one.confirmed != sync::Moment{})
+                return one.confirmed;
+        return std::nullopt;
     }
     HeldVip reported(const Address& vip) const {
         for (const auto& one : report_.vips)
@@ -104,6 +114,7 @@ protected:
     std::vector<sync::VipHolding> holdings_;
     VipHolderReport report_;
     std::vector<VipRival> rivals_;
+    std::vector<VipRival> told_rivals_;
 
 private:
     Descriptor ear_;
