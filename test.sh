@@ -4,8 +4,10 @@
 #
 #   sudo ./test.sh [--fast | --long] [--only STEP]…
 #
+# Without either, clang-tidy looks at what differs from the commit before the last.
+#
 #   --fast   without the lab of network namespaces and the fuzzers
-#   --long   also the oldest supported kernel (emulated), the sanitizers' builds, the static analyzer,
+#   --long   also clang-tidy over all, the oldest supported kernel (emulated), the sanitizers' builds, the static analyzer,
 #            the Debian packages, booted machines, a minute of each hammer and fuzzer, ten million
 #            runs of the fuzzers that decode what peers say, a million histories of the simulated
 #            cluster, and the lab's long tests: one and a half to two hours on two processors
@@ -268,7 +270,11 @@ build_sanitized() {
 
 # What needs processors and nothing else.
 computing() {
-    ! wants tidy || check "tidy" 3000 scripts/check-tidy.py
+    if [[ $mode == long ]]; then
+        ! wants tidy || check "tidy" 3000 scripts/check-tidy.py
+    else
+        ! wants tidy || check "tidy" 3000 scripts/check-tidy.py --changed
+    fi
     ! wants fuzz || fuzz
     ! wants sanitizers || build_sanitized
     ! wants simulator || one "simulator" 7200 build/release/bin/cluster_sim
@@ -295,6 +301,13 @@ if wants checks; then
     check "manual can fail" 60 scripts/check-man.sh --self-test
     check "manual" 60 scripts/check-man.sh
 fi
+# The lab needs the programs only; their tests are compiled meanwhile.
+if wants cluster && [[ $mode == normal ]]; then
+    must "build the programs" 1800 scripts/build.sh release basculed bascule-cli bascule-backend
+    beside check "build their tests" 1800 scripts/build.sh release
+    suite "cluster tests" $lab_seconds tests/cluster/run.py -j 2
+    join_beside
+fi
 must "build release" 1800 scripts/build.sh release
 if wants checks; then
     check "nothing left out" 60 scripts/check-built.py
@@ -311,8 +324,8 @@ if wants tests; then
     [[ $mode != long ]] || left_out=(-E '^cluster_sim$')
     ctest_in release $tests_seconds "${left_out[@]}"
 fi
-if wants cluster; then
-    if [[ $mode == long ]] && check "build another version" 1800 scripts/build-other.sh; then
+if wants cluster && [[ $mode == long ]]; then
+    if check "build another version" 1800 scripts/build-other.sh; then
         export BASCULE_OTHER_BIN=$PWD/build/other/bin
     fi
     suite "cluster tests" $lab_seconds tests/cluster/run.py -j 2

@@ -59,7 +59,7 @@ Result<Companion> Companion::open(const Options& options) {
     if (!leftovers->empty())
         spdlog::warn(
             "{} is lost: VIPs and programs of an earlier process are known by their marks, "
-            "but not how this host's ARP settings and qdiscs were before",
+            "but not how this host's qdiscs were before, nor ARP settings that no file tells of",
             options.record_file());
     companion.record_ = std::move(*leftovers);
     return companion;

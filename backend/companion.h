@@ -13,6 +13,7 @@
 // Single-threaded. Invariant: whatever is changed stands in the record, on the disk, before it is.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -126,8 +127,12 @@ private:
 std::vector<std::pair<std::string, std::string>> wanted_sysctls(const Config& config);
 // Whether a value that is there does what the wanted one is for.
 bool is_enough(const std::string& path, const std::string& value);
-// Text of the file for systemd-sysctl(8). Pure.
-std::string sysctl_file_text(const Config& config);
+// Text of the file for systemd-sysctl(8), which also tells what was there before this program's
+// changes. Pure.
+std::string sysctl_file_text(const Config& config,
+                             const std::map<std::string, SysctlChange>& changes);
+// The changes that such a text tells of; what is no setting of ours counts as not there. Pure.
+std::map<std::string, SysctlChange> changes_of_file(const std::string& text);
 // Whether a file's text is one of those.
 bool is_own_sysctl_file(const std::string& text);
 

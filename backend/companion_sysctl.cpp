@@ -6,6 +6,8 @@
 // interfaces that come later, the interface's own because others set "all" back.
 #include <algorithm>
 #include <array>
+#include <sstream>
+#include <utility>
 
 #include "backend/companion.h"
 #include "backend/files.h"
@@ -26,9 +28,26 @@ bool holds_v4(const Config& config) {
 constexpr std::string_view file_mark =
     "# Written by bascule-backend, which removes it when it is stopped.\n";
 
+// What a setting was before, in the line above it: a boot takes the record away, not this file.
+constexpr std::string_view before_mark = "# before: ";
+constexpr std::size_t most_changes = 1'000;
+
 bool ends_with(const std::string& text, std::string_view end) {
     return text.size() >= end.size() &&
            text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// "PATH = VALUE" of a setting that this program makes, else nothing.
+std::optional<std::pair<std::string, std::string>> split_setting(const std::string& text) {
+    const auto equals = text.find(" = ");
+    if (equals == std::string::npos) return std::nullopt;
+    std::string path = text.substr(0, equals), value = text.substr(equals + 3);
+    const bool is_ours = path.compare(0, 14, "net/ipv4/conf/") == 0 &&
+                         path.find("..") == std::string::npos &&
+                         (ends_with(path, "/arp_ignore") || ends_with(path, "/arp_announce"));
+    const bool is_number = value.size() == 1 && value[0] >= '0' && value[0] <= '9';
+    if (!is_ours || !is_number) return std::nullopt;
+    return std::pair(std::move(path), std::move(value));
 }
 
 }  // namespace
@@ -50,14 +69,35 @@ bool is_enough(const std::string& path, const std::string& value) {
     return std::find(silent.begin(), silent.end(), value) != silent.end();
 }
 
-std::string sysctl_file_text(const Config& config) {
+std::string sysctl_file_text(const Config& config,
+                             const std::map<std::string, SysctlChange>& changes) {
     std::string text =
         std::string(file_mark) +
         "# This server has virtual addresses on lo and must not answer ARP for them.\n";
-    for (const auto& [path, value] : wanted_sysctls(config))
+    for (const auto& [path, value] : wanted_sysctls(config)) {
+        if (const auto change = changes.find(path); change != changes.end())
+            text.append(before_mark).append(path).append(" = " + change->second.before + "\n");
         // A name with slashes may have dots in it. An interface may not be there yet.
         text += "-" + path + " = " + value + "\n";
+    }
     return text;
+}
+
+std::map<std::string, SysctlChange> changes_of_file(const std::string& text) {
+    std::map<std::string, SysctlChange> changes;
+    std::istringstream lines(text);
+    std::string before;  // "PATH = VALUE", of the line above
+    for (std::string line; std::getline(lines, line) && changes.size() < most_changes;) {
+        if (line.compare(0, before_mark.size(), before_mark) == 0) {
+            before = line.substr(before_mark.size());
+            continue;
+        }
+        const auto was = split_setting(std::exchange(before, {}));
+        const auto is = split_setting(line.compare(0, 1, "-") == 0 ? line.substr(1) : "");
+        if (was && is && was->first == is->first)
+            changes[is->first] = SysctlChange{was->second, is->second};
+    }
+    return changes;
 }
 
 bool is_own_sysctl_file(const std::string& text) {
@@ -114,7 +154,7 @@ Result<void> Companion::drop_surplus_sysctls(const Config& config) {
 Result<void> Companion::put_sysctl_file(const Config& config) {
     if (!config.persist || wanted_sysctls(config).empty()) return restore_sysctl_file();
     const std::string path = options_.sysctl_file();
-    const std::string text = sysctl_file_text(config);
+    const std::string text = sysctl_file_text(config, record_.sysctls);
     auto there = read_file(path);
     if (!there) return failure(std::move(there.error()));
     if (record_.sysctl_file && *there == text) return {};

@@ -23,6 +23,7 @@ Result<Record> find_leftovers(Netlink& netlink, const std::string& bpffs,
     auto settings = read_file(sysctl_file);
     if (!settings) return failure(std::move(settings.error()));
     found.sysctl_file = *settings && is_own_sysctl_file(**settings);
+    if (found.sysctl_file) found.sysctls = changes_of_file(**settings);
     const auto loopback = dataplane::index_of_interface("lo");
     for (const HostAddress& address : *addresses)
         if (loopback && address.ifindex == *loopback && address.origin == own_address_origin)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an earlier process left on this host, told by the marks that its things carry: for when the
-// record is lost. How the host was before, marks do not say.
+// record is lost, as by a boot. How ARP settings were before, their file says; of the rest nothing
+// does.
 #pragma once
 
 #include <string>

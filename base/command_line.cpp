@@ -151,7 +151,7 @@ bool is(const CLI::ParseError& error, CLI::ExitCodes code) {
 
 // Other errors: CLI11's words, where they can be understood.
 std::string about_value(const CLI::ParseError& error) {
-    const std::string text = error.what();
+    std::string text = error.what();
     if (is(error, CLI::ExitCodes::RequiredError))
         return exchanged(text, " is required", " is missing");
     if (is(error, CLI::ExitCodes::ExcludesError))

@@ -102,15 +102,18 @@ __noinline int guard_arp(struct xdp_md *ctx, __u32 l3)
     return answered_by_linux(&key);
 }
 
-/* `l4`: offset of the ICMPv6 header of a packet that is whole. */
-__noinline int guard_neighbour(struct xdp_md *ctx, __u32 l4)
+/* `l3`, `l4`: offsets of the IPv6 and the ICMPv6 header of a packet that is whole. */
+__noinline int guard_neighbour(struct xdp_md *ctx, __u32 l3, __u32 l4)
 {
     void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
     struct neighbour *message = data + (l4 & MOST_OFFSET);
     struct ethhdr *ethernet = data;
+    struct ipv6hdr *ip = data + (l3 & 31);
     struct bsc_guard_key key;
 
-    if ((void *)(message + 1) > end || (void *)(ethernet + 1) > end)
+    if ((void *)(message + 1) > end || (void *)(ethernet + 1) > end || (void *)(ip + 1) > end)
+        return XDP_PASS;
+    if (ip->hop_limit != 255) /* RFC 4861, 7.1: it came through a router */
         return XDP_PASS;
     if (message->type != ND_SOLICITATION && message->type != ND_ADVERTISEMENT)
         return XDP_PASS;

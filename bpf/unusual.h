@@ -31,7 +31,7 @@ static __always_inline int deal_with(struct xdp_md *ctx, const struct packet *pa
     if (!port)
         return XDP_PASS;
     if (family == 6 && parsed == PARSED_OTHER && is_icmp(packet, family) &&
-        guard_neighbour(ctx, packet->l4) == XDP_DROP)
+        guard_neighbour(ctx, packet->l3, packet->l4) == XDP_DROP)
         return XDP_DROP;
     if (!vip)
         return parsed == PARSED_OTHER && is_icmp(packet, family)

@@ -58,7 +58,7 @@ public:
     ~Run() {
         if (process_.pid <= 0) return;
         process_.kill_group();
-        // Killed, so it does not last; without it the program would stay as a zombie.
+        // At the helper's own end; without it the program would stay as a zombie.
         while (::waitpid(process_.pid, nullptr, 0) < 0 && errno == EINTR) {
         }
     }
@@ -68,7 +68,13 @@ public:
 
     // False: this run is over.
     bool on_connection() {
-        if (process_.pid > 0) return false;  // nothing but an end is said by who has asked
+        if (process_.pid > 0) {
+            // Given up: nothing but an end is said by who has asked. A program that a disk holds
+            // takes its time to die, and nobody else is to wait for that.
+            process_.kill_group();
+            connection_ = Descriptor();
+            return true;
+        }
         if (const auto wanted = receive_priority_request(connection_.get())) {
             send_end(connection_.get(), {give_priority(connection_.get(), *wanted), 0});
             return false;

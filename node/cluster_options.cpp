@@ -85,11 +85,14 @@ std::chrono::nanoseconds listening_time(const model::ClusterConfig& cluster) {
     return std::max(least, 6 * interval);
 }
 
-bool can_hear(const model::ClusterNodeConfig& own) {
+bool can_hear(const model::ClusterNodeConfig& own, const std::vector<model::VipConfig>& vips) {
     ifaddrs* all = nullptr;
     if (::getifaddrs(&all) != 0) return true;
     const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(all, &::freeifaddrs);
     for (const ifaddrs* each = all; each != nullptr; each = each->ifa_next) {
+        if (std::ranges::any_of(vips,
+                                [&](const auto& vip) { return has_address(*each, vip.address); }))
+            return true;
         const bool running =
             (each->ifa_flags & IFF_UP) != 0 && (each->ifa_flags & IFF_RUNNING) != 0;
         if (running && std::ranges::any_of(own.addresses, [&](const auto& endpoint) {

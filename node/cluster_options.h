@@ -26,7 +26,8 @@ ReplicationOptions replication_options(const model::Config& config, const sync::
 std::chrono::nanoseconds listening_time(const model::ClusterConfig& cluster);
 
 // Whether heartbeats of peers can come in: one of a node's own addresses is on this host, and its
-// interface is up with carrier. True when the kernel does not tell.
-bool can_hear(const model::ClusterNodeConfig& own);
+// interface is up with carrier. Also true where an earlier run left one of `vips`, whose lease
+// would end by waiting, and when the kernel does not tell.
+bool can_hear(const model::ClusterNodeConfig& own, const std::vector<model::VipConfig>& vips);
 
 }  // namespace bascule::node

@@ -159,10 +159,11 @@ struct ClusterVips::Impl : std::enable_shared_from_this<Impl> {
         std::ranges::sort(rivals, std::greater(), &VipRival::last);
         std::vector<sync::WirePlace> places;
         for (const VipRival& rival : rivals) {
+            if (places.size() >= sync::most_wire_places) break;
             const int ifindex = static_cast<int>(if_nametoindex(rival.interface.c_str()));
             const sync::WirePlace place{ifindex, rival.mac};
             const bool one_host = (rival.mac.bytes[0] & 1) == 0 && rival.mac != Mac{};
-            if (ifindex == 0 || !one_host || places.size() >= sync::most_wire_places) continue;
+            if (ifindex == 0 || !one_host) continue;
             if (std::ranges::find(places, place) == places.end()) places.push_back(place);
         }
         const std::lock_guard lock(port_mutex);

@@ -234,7 +234,7 @@ constexpr DoctorEntry cluster_entries[] = {
      "The thread that sends heartbeats has no real-time priority: on a busy host it may come so "
      "late "
      "that peers hold this node for dead.",
-     "", "systemctl cat basculed: LimitRTPRIO, RestrictRealtime=no, CAP_SYS_NICE"},
+     "", "systemctl status bascule-helper.socket bascule-helper; systemctl restart basculed"},
     {"state-problem", problem, "what the cluster keeps on disk",
      "What the nodes settle among themselves cannot be kept on this disk, so a restart forgets it.",
      "", "df -h {directory}; journalctl -u basculed -n 50"},

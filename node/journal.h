@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events in systemd's journal, with fields to look for: `journalctl BASCULE_VIP=10.9.0.100`.
 //
-// Thread: any. Never waits: a journal that does not take it costs the fields, not the line.
+// Thread: any. Waits, as stderr does, for a journal that has stopped reading and is full.
 #pragma once
 
 #include <spdlog/common.h>

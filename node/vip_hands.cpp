@@ -376,6 +376,10 @@ void VipHands::tell_rivals(Time now) {
                      [&](const VipRival& rival) { return rival.last == now; }))
         return;
     std::erase_if(recent, [&](const VipRival& rival) { return now - rival.last > rival_lately; });
+    // XDP sees the parts of a VLAN or a bond; asked is on the link that the VIP is on.
+    for (VipRival& rival : recent)
+        if (const auto vip = vips_.find(sync::vip_id(rival.vip)); vip != vips_.end())
+            rival.interface = vip->second.config.interface;
     callbacks_.on_rivals(recent);
 }
 

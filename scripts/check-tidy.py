@@ -161,9 +161,20 @@ def forget_old(cache):
         path.unlink(missing_ok=True)
 
 
+def changed_files():
+    """Files without their suffix, so that a header brings its source; None where history ends."""
+    said = subprocess.run(["git", "diff", "--name-only", "HEAD~1"], cwd=ROOT, text=True,
+                          capture_output=True, check=False)
+    if said.returncode != 0:
+        return None
+    return {Path(line).with_suffix("") for line in said.stdout.splitlines()}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--analyze", action="store_true", help="the static analyzer instead")
+    parser.add_argument("--changed", action="store_true",
+                        help="only what differs from the commit before the last")
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "release",
                         help="a built directory (default: build/release)")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1)
@@ -175,6 +186,13 @@ def main():
     build = arguments.build.resolve()
     wanted = {file.resolve().relative_to(ROOT) for file in arguments.files}
     commands = commands_of(build, wanted)
+    if arguments.changed:
+        changed = changed_files()
+        commands = {file: entries for file, entries in commands.items()
+                    if changed is None or file.with_suffix("") in changed}
+        if not commands:
+            print("tidy: no file differs from the commit before the last")
+            return 0
     missing = wanted - set(commands)
     if missing or not commands:
         die(f"not in {build}/compile_commands.json: {', '.join(map(str, missing)) or 'any file'}")

@@ -44,6 +44,9 @@ struct NodeFacts {
     bool operator==(const NodeFacts&) const = default;
 };
 
+// Heartbeat::path of what goes by the link of a VIP: the same however many paths a node knows of.
+inline constexpr std::uint32_t wire_path = 255;
+
 struct Heartbeat {
     std::uint32_t version = protocol_version;
     std::uint32_t needs = protocol_needs;

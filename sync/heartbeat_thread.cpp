@@ -256,7 +256,10 @@ void HeartbeatThread::set_due() {
 void HeartbeatThread::carry_out(MembershipOutput output, Moment now) {
     std::uint32_t reached = 0;  // bit i: something has left for peer i
     for (const HeartbeatToSend& heartbeat : output.send)
-        if (send(heartbeat)) reached |= std::uint32_t{1} << heartbeat.peer;
+        // A host that claims a VIP may be a stranger: what goes there promises the peer nothing.
+        if (send(heartbeat) &&
+            (heartbeat.path < paths_.size() || membership_.heard_by_wire(heartbeat.peer)))
+            reached |= std::uint32_t{1} << heartbeat.peer;
     if (output.round) {
         vips_.sent_round(membership_, reached, now);
         put_words(now);

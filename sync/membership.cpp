@@ -85,7 +85,7 @@ MembershipOutput Membership::on_heartbeat(std::size_t index, std::size_t path_in
     MembershipOutput out;
     MembershipPeer& peer = impl_->peers.at(index);
     PeerPath& path = peer.paths.at(path_index);
-    if (heartbeat.path != path_index) {
+    if (heartbeat.path != impl_->name_of_path(path_index)) {
         path.refuse_replayed();
         return out;
     }
@@ -259,7 +259,7 @@ void Membership::Impl::send(std::size_t index, std::size_t path, Moment now, Wal
     Peer& peer = peers[index];
     HeartbeatToSend to{.peer = index, .path = path, .heartbeat = words_for(peer, wall)};
     Heartbeat& heartbeat = to.heartbeat;
-    heartbeat.path = static_cast<std::uint32_t>(path);
+    heartbeat.path = name_of_path(path);
     heartbeat.sequence = peer.paths[path].next_sequence();
     stamp = std::max(stamp, now);
     heartbeat.sent = to_wire(stamp);

@@ -51,6 +51,10 @@ struct Membership::Impl {
     PathView view_of(const PeerPath& path, Moment now) const;
     bool joined(const Peer& peer, Moment now) const;
     bool uses_wire(const Peer& peer, Moment now) const;
+    // Of `path` among the paths, as heartbeats name it.
+    std::uint32_t name_of_path(std::size_t path) const {
+        return path == options.paths ? wire_path : static_cast<std::uint32_t>(path);
+    }
     Nanoseconds wire_time() const { return std::max(wire_memory, silence_allowed()); }
     Nanoseconds silence_allowed() const { return options.interval * options.dead_after; }
 

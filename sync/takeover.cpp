@@ -118,8 +118,9 @@ void Takeover::Impl::note_company(Moment now) {
 
 void Takeover::Impl::note_listening(Moment now) {
     if (!listening) return;
-    // Looks are some time apart: it could hear at the one that finds it so, and not before.
-    if (!fitness || !fitness->hears || !heard_lately) listens_since = now;
+    // Looks are some time apart: it could hear at the one that finds it so, and not before, nor
+    // while it slept.
+    if (!fitness || !fitness->hears || !heard_lately || slept > Nanoseconds(0)) listens_since = now;
     heard_lately = fitness && fitness->hears;
     if (fitness && (now >= listens_until() || peers.all_ever_heard())) listening = false;
 }

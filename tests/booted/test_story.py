@@ -116,22 +116,17 @@ class Servers(PairTest):
         self.wait_backend("web1", "up")
         self.assertEqual(self.who_serves(), {"web1", "web2"})
 
-
     def test_companion_stopped(self):
         """The companion gives the server back as it found it; the server leaves, and returns."""
-        self.assertEqual(self._arp_settings(), ["1", "2"])
+        self.assertEqual(arp_settings(self.web1), ["1", "2"])
         self.web1.must("systemctl", "stop", "bascule-backend")
         self.addCleanup(self.web1.run, "systemctl", "start", "bascule-backend")
-        self.assertEqual(self._arp_settings(), ["0", "0"])
+        self.assertEqual(arp_settings(self.web1), ["0", "0"])
         self.assertNotIn(VIP4, addresses(self.web1, "lo"))
         self.wait_backend("web1", "down")
         self.assertEqual(self.who_serves(), {"web2"})
         self.web1.must("systemctl", "start", "bascule-backend")
         self.wait_backend("web1", "up")
-
-    def _arp_settings(self):
-        return self.web1.must("sysctl", "-n", "net.ipv4.conf.all.arp_ignore",
-                              "net.ipv4.conf.all.arp_announce").stdout.split()
 
 
 class Deaths(PairTest):
@@ -238,6 +233,8 @@ class Farewell(BootedTest):
         for machine in self.lab.servers:
             machine.must_shell("apt purge -y bascule-backend")
             self.assertNotIn(VIP4, addresses(machine, "lo"))
+            # They were set at boot by the companion's own file, which has to know how it was.
+            self.assertEqual(arp_settings(machine), ["0", "0"])
         for machine in self.lab.machines:
             self._assert_nothing_attached(machine)
             self.assertEqual(leftovers(machine), [], machine.name)
@@ -250,6 +247,11 @@ class Farewell(BootedTest):
         shown = machine.must("ip", "-br", "link").stdout.splitlines()
         self.assertEqual({line.split()[0].partition("@")[0] for line in shown}, {"lo", "eth0"})
         self.assertEqual(machine.must("tc", "qdisc", "show", "dev", "eth0", "clsact").stdout, "")
+
+
+def arp_settings(machine):
+    return machine.must("sysctl", "-n", "net.ipv4.conf.all.arp_ignore",
+                        "net.ipv4.conf.all.arp_announce").stdout.split()
 
 
 def leftovers(machine):

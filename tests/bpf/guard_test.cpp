@@ -42,11 +42,12 @@ Bytes arp(std::uint16_t operation, const Address& sender, const Address& target,
     return bytes;
 }
 
-Bytes neighbour(std::uint8_t type, const Address& target, const Address& to, bool tagged = false) {
+Bytes neighbour(std::uint8_t type, const Address& target, const Address& to, bool tagged = false,
+                std::uint8_t hop_limit = 255) {
     const Bytes quoted(target.bytes().begin(), target.bytes().end());
     Frame frame(our_mac, stranger);
     if (tagged) frame.vlan(7);
-    return frame.ipv6({.source = ipv6_family().client, .destination = to, .hop_limit = 255})
+    return frame.ipv6({.source = ipv6_family().client, .destination = to, .hop_limit = hop_limit})
         .icmp({.type = type, .code = 0, .rest = 0x20000000, .quoted = quoted});
 }
 
@@ -121,6 +122,7 @@ TEST_F(Guard, WhoHasLeftYieldsToAnAnnouncement) {
         expect_untouched(question4, Verdict::pass);
         engine().run(arp(form, vip4, vip4));
         expect_dropped(question4);
+        engine().run(neighbour(advertisement, vip6, client6, false, 254));  // through a router
         expect_untouched(question6, Verdict::pass);
         engine().run(neighbour(advertisement, vip6, client6));
         expect_dropped(question6);

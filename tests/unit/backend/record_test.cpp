@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <map>
 
 #include "backend/companion.h"
 #include "backend/files.h"
@@ -87,13 +88,33 @@ TEST(Sysctls, OfWhatIsHeldAndHowMuchIsEnough) {
     EXPECT_TRUE(wanted_sysctls(config).empty());
     config.vips.push_back({Address::parse("10.9.0.100").value(), {}, true, {}});
     EXPECT_EQ(wanted_sysctls(config).size(), 4U);
-    EXPECT_NE(sysctl_file_text(config).find("\n-net/ipv4/conf/eth0.100/arp_announce = 2\n"),
+    EXPECT_NE(sysctl_file_text(config, {}).find("\n-net/ipv4/conf/eth0.100/arp_announce = 2\n"),
               std::string::npos);
     for (const char* value : {"1", "2", "8"})
         EXPECT_TRUE(is_enough("net/ipv4/conf/all/arp_ignore", value)) << value;
     for (const char* value : {"0", "3", "4"})
         EXPECT_FALSE(is_enough("net/ipv4/conf/all/arp_ignore", value)) << value;
     EXPECT_FALSE(is_enough("net/ipv4/conf/all/arp_announce", "1"));
+}
+
+TEST(Sysctls, TheFileTellsWhatWasThereBefore) {
+    Config config;
+    config.interfaces = {"eth0.100"};
+    config.vips.push_back({Address::parse("10.9.0.100").value(), {}, true, {}});
+    const std::map<std::string, SysctlChange> changes = {
+        {"net/ipv4/conf/all/arp_ignore", {"0", "1"}},
+        {"net/ipv4/conf/eth0.100/arp_announce", {"1", "2"}}};
+    const std::string text = sysctl_file_text(config, changes);
+    EXPECT_TRUE(is_own_sysctl_file(text));
+    EXPECT_EQ(changes_of_file(text), changes);
+    EXPECT_TRUE(changes_of_file(sysctl_file_text(config, {})).empty());
+    for (const char* odd :
+         {"# before: net/ipv4/conf/all/arp_ignore = 0\n",
+          "# before: net/ipv4/conf/all/arp_ignore = 0\n-net/ipv4/conf/eth0/arp_ignore = 1\n",
+          "# before: net/ipv4/conf/../arp_ignore = 0\n-net/ipv4/conf/../arp_ignore = 1\n",
+          "# before: kernel/panic = 0\n-kernel/panic = 1\n",
+          "# before: net/ipv4/conf/all/arp_ignore = x\n-net/ipv4/conf/all/arp_ignore = 1\n"})
+        EXPECT_TRUE(changes_of_file(odd).empty()) << odd;
 }
 
 TEST(Findings, SayWhatMendsThem) {

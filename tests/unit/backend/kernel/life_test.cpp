@@ -141,6 +141,20 @@ TEST_F(Life, ItsOwnSettingsFileIsNobodyElses) {
     EXPECT_EQ(snapshot(), before);
 }
 
+// systemd-sysctl sets what the file says before the program is there: not how the host was found.
+TEST_F(Life, AfterABootItsOwnSettingsAreNotTakenForTheHosts) {
+    const std::string file = sysctl_dir_ + "/60-bascule-backend.conf";
+    const std::string before = snapshot();
+    ASSERT_NO_FATAL_FAILURE(start(config(all_ways)));
+    must("cp " + file + " " + directory_ + "/kept");
+    EXPECT_EQ(end(SIGTERM), 0) << log();
+    must("cp " + directory_ + "/kept " + file + " && sysctl -qp " + file);
+    EXPECT_NE(snapshot(), before);
+    ASSERT_NO_FATAL_FAILURE(start());
+    EXPECT_EQ(end(SIGTERM), 0) << log();
+    EXPECT_EQ(snapshot(), before);
+}
+
 TEST_F(Life, KilledItGoesOnServingAndTheNextOneTakesOver) {
     const std::string before = snapshot();
     ASSERT_NO_FATAL_FAILURE(start(config(all_ways)));
