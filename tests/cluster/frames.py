@@ -24,7 +24,7 @@ BATCH = 50   # frames a millisecond
 def record(interface, path):
     plug = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(FRAME_TYPE))
     plug.bind((interface, FRAME_TYPE))
-    # Mirrored frames are another host's; without this the interface would not take them.
+    # They are for other hosts; without this the interface would not take them.
     plug.setsockopt(263, 1, struct.pack("IHH8s", socket.if_nametoindex(interface), 1, 0, bytes(8)))
     plug.settimeout(0.2)
     ended = []
