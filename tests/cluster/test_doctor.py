@@ -5,12 +5,14 @@ command that is printed where there is one, and found no more."""
 import json
 import signal
 import subprocess
+import unittest
 
 import passprog
 from cluster_test import ClusterTest
 from host import VIP4, VIP6, checked, wait_until
 from node import BackendEntry, ServiceEntry, binary
 from pair import PairTest, cable_port, key_path
+from takeover import LONG
 
 # What the machine under the lab may have or not; it is nothing that the lab has done.
 OF_THE_MACHINE = {"clock-unsynchronised", "heartbeat-priority", "bpf-jit-off", "bpf-jit-hardened"}
@@ -108,6 +110,7 @@ class DoctorTest(ClusterTest):
         self.assertEqual(set(found), {"config-invalid"})
         self.assertRegex(found["config-invalid"]["what"], r"bascule\.toml:\d+:\d+: .*intervall")
 
+    @unittest.skipUnless(LONG, "a neighbour is given up after 40 s: BASCULE_LONG=1")
     def test_a_backend_that_is_off_the_network(self):
         web2 = self.lab.backend("web2")
         web2.must("ip", "link", "set", "eth0", "down")
