@@ -27,10 +27,16 @@ protected:
         pass(span);
         return last[wire].sequence - before;
     }
+    // The peer's next, as it goes by the wire.
+    Heartbeat framed() {
+        Heartbeat heartbeat = made(wire);
+        heartbeat.path = wire_path;
+        return heartbeat;
+    }
     void talk_by_wire(int intervals) {
         for (int i = 0; i < intervals; ++i) {
             pass(interval);
-            hear(made(wire), wire);
+            hear(framed(), wire);
         }
     }
 };
@@ -48,7 +54,7 @@ TEST_F(Wire, BringsAPeerBackToLifeAndIsKeptForAsLongAsNothingElseDoes) {
     membership->ask_by_wire(now);
     pass(interval);
     changes.clear();
-    hear(made(wire), wire);
+    hear(framed(), wire);
     EXPECT_EQ(membership->liveness(0), Liveness::alive);
     ASSERT_EQ(changes.size(), 1U);
     EXPECT_NE(changes[0].why.find("on the link of a VIP"), std::string::npos) << changes[0].why;
@@ -76,7 +82,7 @@ TEST_F(Wire, RestsWhenAPathCarriesBothWays) {
         Heartbeat deaf = made();
         deaf.echoes.clear();
         hear(deaf);
-        hear(made(wire), wire);
+        hear(framed(), wire);
     }
     EXPECT_GE(by_wire(3 * interval), 3U);
     EXPECT_FALSE(view().by_wire);
@@ -88,7 +94,7 @@ TEST_F(Wire, RestsWhenAPathCarriesBothWays) {
 TEST_F(Wire, WhatWasHeardBeforeOrLedAstrayCountsForNothing) {
     membership->ask_by_wire(now);
     pass(interval);
-    const Heartbeat first = made(wire);
+    const Heartbeat first = framed();
     Heartbeat astray = made();  // of the other path, recorded there
     hear(astray, wire);
     EXPECT_EQ(membership->liveness(0), Liveness::dead);
