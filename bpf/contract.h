@@ -18,7 +18,7 @@
 #define BSC_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 
-#define BSC_LAYOUT_VERSION 4
+#define BSC_LAYOUT_VERSION 5
 
 /* ---- limits ------------------------------------------------------------------------------ */
 
@@ -115,12 +115,15 @@ struct bsc_guard_key {
 BSC_ASSERT(sizeof(struct bsc_guard_key) == 16, "bsc_guard_key");
 
 /* ARP requests and neighbour solicitations for it are dropped from then on; where BSC_GUARD_YIELDS
- * is set also from the moment on at which another host announces it. */
+ * is set also from the moment on at which another host announces it. What this node has announced
+ * may come back, by the other part of a bond; its own MAC address tells. */
 struct bsc_guard {
-    __u64 until; /* CLOCK_MONOTONIC, nanoseconds, but for the last bit */
+    __u64 until;      /* CLOCK_MONOTONIC, nanoseconds, but for the last bit */
+    __u8 own_mac[6];  /* that this node announces it with; zeros: not known */
+    __u8 reserved[2]; /* zeros */
 };
 #define BSC_GUARD_YIELDS 1
-BSC_ASSERT(sizeof(struct bsc_guard) == 8, "bsc_guard");
+BSC_ASSERT(sizeof(struct bsc_guard) == 16, "bsc_guard");
 
 /* Who else on the link has said that he has it, as last seen. Written without a lock: a reader may
  * see the parts of two. */

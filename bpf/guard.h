@@ -3,7 +3,8 @@
  * Who is found by a VIP of a cluster. ARP requests and neighbour solicitations for it are answered
  * by Linux, as long as its guard's deadline has not passed: a node whose daemon stands still or is
  * dead stops being found, though it has the address and goes on balancing what still arrives.
- * Whoever else on the link says that he has a VIP is noted (RFC 826, RFC 5227, RFC 4861).
+ * Whoever else on the link says that he has a VIP is noted (RFC 826, RFC 5227, RFC 4861); what this
+ * node itself has said and hears again is not.
  */
 #ifndef BASCULE_BPF_GUARD_H
 #define BASCULE_BPF_GUARD_H
@@ -55,6 +56,24 @@ static __always_inline void note_rival(const struct bsc_guard_key *key, const __
     __sync_fetch_and_add(&rival->count, 1);
 }
 
+/* Six bytes that may lie anywhere. */
+static __always_inline int is_mac(const __u8 *mac, const __u8 *other)
+{
+    __u32 different = 0;
+
+    for (int i = 0; i < 6; i++)
+        different |= mac[i] ^ other[i];
+    return !different;
+}
+
+/* By the other part of a bond, or by an interface that is on the same link. */
+static __always_inline int is_own(const struct bsc_guard_key *key, const __u8 *mac)
+{
+    struct bsc_guard *guard = bpf_map_lookup_elem(&guards, key);
+
+    return guard && is_mac(guard->own_mac, mac);
+}
+
 /* Another host says of itself, unasked, that it has the VIP. Who has left while nobody could take
  * it goes on being found so that a restart is not felt; whoever takes it now is the one to be
  * found. */
@@ -92,9 +111,11 @@ __noinline int guard_arp(struct xdp_md *ctx, __u32 l3)
         return XDP_PASS;
     __builtin_memcpy(&be_address, arp->sender, sizeof(be_address));
     key.be_address[1] = mapped(be_address);
-    note_rival(&key, arp->sender_mac, ctx->ingress_ifindex);
-    if (!__builtin_memcmp(arp->sender, arp->target, sizeof(arp->sender)))
-        yield_to(&key);
+    if (!is_own(&key, arp->sender_mac)) {
+        note_rival(&key, arp->sender_mac, ctx->ingress_ifindex);
+        if (!__builtin_memcmp(arp->sender, arp->target, sizeof(arp->sender)))
+            yield_to(&key);
+    }
     if (arp->operation != bpf_htons(ARP_REQUEST))
         return XDP_PASS;
     __builtin_memcpy(&be_address, arp->target, sizeof(be_address));
@@ -120,6 +141,8 @@ __noinline int guard_neighbour(struct xdp_md *ctx, __u32 l3, __u32 l4)
     __builtin_memcpy(&key, message->be_target, sizeof(key));
     if (message->type == ND_SOLICITATION)
         return answered_by_linux(&key);
+    if (is_own(&key, ethernet->h_source))
+        return XDP_PASS;
     note_rival(&key, ethernet->h_source, ctx->ingress_ifindex);
     if (!(message->flags & bpf_htonl(ND_SOLICITED)))
         yield_to(&key);

@@ -14,7 +14,7 @@ namespace {
 Colour colour_of(const std::string& kind) {
     for (const char* worse :
          {"backend_down", "service_down", "vip_given_up", "reload_refused", "backend_held",
-          "peer_dead", "peer_unsynced", "peer_refused", "path_down"})
+          "peer_dead", "peer_unsynced", "peer_refused", "path_down", "program_fought"})
         if (kind == worse) return Colour::red;
     for (const char* better :
          {"backend_up", "service_up", "vip_taken_back", "peer_alive", "peer_synced", "path_up"})

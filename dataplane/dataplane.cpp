@@ -12,6 +12,7 @@
 #include "dataplane/bpffs.h"
 #include "dataplane/config_writer.h"
 #include "dataplane/counters.h"
+#include "dataplane/earlier_layout.h"
 #include "dataplane/kernel_clock.h"
 #include "dataplane/mapping.h"
 #include "dataplane/probe_port.h"
@@ -196,6 +197,7 @@ Result<std::unique_ptr<Dataplane>> Dataplane::open(const Options& options) {
     const Pins pins(options.bpffs);
     for (const auto& directory : {pins.links, pins.probe})
         if (auto made = make_directory(directory); !made) return failure(std::move(made.error()));
+    if (auto done = inherit_links(pins); !done) return failure(std::move(done.error()));
     auto clock = KernelClock::open();
     if (!clock) return failure(std::move(clock.error()));
     auto state = open_state(pins, options, clock->multiplier());
@@ -204,6 +206,7 @@ Result<std::unique_ptr<Dataplane>> Dataplane::open(const Options& options) {
     if (!memory) return failure(std::move(memory.error()));
     auto impl = std::make_unique<Impl>(pins, *clock, std::move(*state), std::move(*memory));
     if (auto started = impl->start(); !started) return failure(std::move(started.error()));
+    if (auto gone = drop_other_layouts(pins); !gone) return failure(std::move(gone.error()));
     return std::unique_ptr<Dataplane>(new Dataplane(std::move(impl)));
 }
 

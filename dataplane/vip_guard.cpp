@@ -26,11 +26,11 @@ Address address_of(const bsc_guard_key& key) {
 }
 
 // Whatever is earlier than the clock's beginning has passed.
-bsc_guard guard_of(std::chrono::steady_clock::time_point until, bool yields) {
+std::uint64_t deadline_of(std::chrono::steady_clock::time_point until, bool yields) {
     const auto since = std::chrono::nanoseconds(until.time_since_epoch()).count();
     constexpr std::uint64_t flag = BSC_GUARD_YIELDS;
-    if (since <= 0) return {.until = 0};
-    return {.until = (static_cast<std::uint64_t>(since) & ~flag) | (yields ? flag : 0)};
+    if (since <= 0) return 0;
+    return (static_cast<std::uint64_t>(since) & ~flag) | (yields ? flag : 0);
 }
 
 Error refused(const char* map, const Address& vip, int code) {
@@ -61,9 +61,10 @@ Result<void> begin(int map, const char* name, const Address& vip, const void* va
 }  // namespace
 
 Result<void> VipGuard::set(const Address& vip, std::chrono::steady_clock::time_point until,
-                           bool yields) const {
+                           bool yields, const Mac& own) const {
     const bsc_guard_key key = key_of(vip);
-    const bsc_guard guard = guard_of(until, yields);
+    bsc_guard guard{.until = deadline_of(until, yields), .own_mac = {}, .reserved = {}};
+    std::copy(own.bytes.begin(), own.bytes.end(), std::begin(guard.own_mac));
     const int code = -bpf_map_update_elem(guards_, &key, &guard, BPF_EXIST);
     if (code != 0) return failure(refused("guards", vip, code));
     return {};

@@ -32,10 +32,11 @@ public:
     VipGuard(int guards, int rivals) : guards_(guards), rivals_(rivals) {}
 
     // Found until then (CLOCK_MONOTONIC); time_point::min(): not at all. `yields`: only until
-    // another host announces it. One system call; never waits. Fails when the map is full or the
-    // VIP is none of keep().
+    // another host announces it. `own`: what this node announces it with, so what comes back of
+    // that is no other host's; zeros: not known. One system call; never waits. Fails when the map
+    // is full or the VIP is none of keep().
     Result<void> set(const Address& vip, std::chrono::steady_clock::time_point until,
-                     bool yields = false) const;
+                     bool yields = false, const Mac& own = {}) const;
 
     // Control thread: these VIPs have entries from now on, new ones as not to be found; all others
     // have none.

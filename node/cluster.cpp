@@ -190,9 +190,12 @@ struct Cluster::Impl : std::enable_shared_from_this<Impl> {
             events.add(event.kind, std::move(event.subject), std::move(event.text));
     }
 
+    void lose(std::size_t peer) {
+        post_there([peer](Replication& replication) { replication.lose(peer); });
+    }
+
     void on_change(const sync::MembershipChange& change) {
-        if (change.to == sync::Liveness::dead)
-            post_there([peer = change.peer](Replication& replication) { replication.lose(peer); });
+        if (change.to == sync::Liveness::dead) lose(change.peer);
         if (auto told = watch.on_change(change))
             events.add(told->kind, std::move(told->subject), std::move(told->text));
     }
@@ -202,6 +205,9 @@ struct Cluster::Impl : std::enable_shared_from_this<Impl> {
         view.alone = std::none_of(report.peers.begin(), report.peers.end(), lives);
         for (std::size_t peer = 0; peer < report.peers.size(); ++peer) {
             const sync::PeerView& each = report.peers[peer];
+            // It lives, and so is not found dead, while its stream may hang for long: a node that
+            // took that for being in step would take its VIPs back.
+            if (watch.has_left_paths(peer, each)) lose(peer);
             if (!lives(each) || each.incarnation == 0) continue;
             shared.on_peer_digest(peer, each.facts.shared_digest);
             if (!watch.is_new(peer, each.incarnation)) continue;

@@ -36,6 +36,23 @@ std::vector<Address> addresses_of(const std::vector<model::VipConfig>& vips) {
     return addresses;
 }
 
+std::vector<std::string> links_of(const std::vector<model::VipConfig>& vips) {
+    std::set<std::string> names;
+    for (const auto& vip : vips)
+        names.insert(vip.interface);
+    return {names.begin(), names.end()};
+}
+
+// Of those of these interfaces that are there.
+std::map<std::string, Mac> macs_of(const std::vector<std::string>& interfaces) {
+    std::map<std::string, Mac> macs;
+    auto requests = NetlinkRequests::open();
+    if (!requests) return macs;
+    for (const std::string& name : interfaces)
+        if (const auto link = find_link(*requests, name)) macs[name] = link->mac;
+    return macs;
+}
+
 }  // namespace
 
 struct ClusterVips::Impl : std::enable_shared_from_this<Impl> {
@@ -63,7 +80,11 @@ struct ClusterVips::Impl : std::enable_shared_from_this<Impl> {
     // What other threads use. The mutex is the holder's and control's.
     std::mutex port_mutex;
     sync::HeartbeatPort* port = nullptr;
-    using Book = std::map<sync::VipId, Address>;
+    struct Entry {
+        Address vip;
+        Mac own;  // that it is announced with
+    };
+    using Book = std::map<sync::VipId, Entry>;
     sync::Slot<Book> next_book;  // to the heartbeat thread, which waits for nobody
     Book book;                   // the heartbeat thread's
     std::atomic<std::uint64_t> deadlines_failed{0};
@@ -104,13 +125,23 @@ struct ClusterVips::Impl : std::enable_shared_from_this<Impl> {
     void set_port(sync::HeartbeatPort* next) {
         const std::lock_guard lock(port_mutex);
         port = next;
+        if (port != nullptr) port->set_wire_links(links_of(view.vips));
+    }
+
+    // Anew whenever MAC addresses may have changed.
+    void put_book(const std::vector<model::VipConfig>& vips) {
+        const auto macs = macs_of(links_of(vips));
+        auto next = std::make_unique<Book>();
+        for (const auto& vip : vips) {
+            const auto own = macs.find(vip.interface);
+            (*next)[sync::vip_id(vip.address)] = {vip.address,
+                                                  own == macs.end() ? Mac{} : own->second};
+        }
+        next_book.put(std::move(next));
     }
 
     void set_book(const std::vector<model::VipConfig>& vips) {
-        auto next = std::make_unique<Book>();
-        for (const auto& vip : vips)
-            (*next)[sync::vip_id(vip.address)] = vip.address;
-        next_book.put(std::move(next));
+        put_book(vips);
         view.vips = vips;
         watch.set_vips(addresses_of(vips));
         view.notes = watch.vips();
@@ -128,8 +159,9 @@ struct ClusterVips::Impl : std::enable_shared_from_this<Impl> {
         if (auto next = next_book.take()) book = std::move(*next);
         for (const auto& deadline : deadlines) {
             const auto known = book.find(deadline.vip);
-            if (known != book.end() && !guard.set(known->second, deadline.until, deadline.yields))
-                ++deadlines_failed;
+            if (known == book.end()) continue;
+            const auto& [vip, own] = known->second;
+            if (!guard.set(vip, deadline.until, deadline.yields, own)) ++deadlines_failed;
         }
     }
 
@@ -330,13 +362,17 @@ void ClusterVips::set_config(const model::Config& config) {
     impl_->set_book(config.vips);
     impl_->keep(config.vips);
     impl_->holder->set_vips(config.vips);
-    if (impl_->port != nullptr) impl_->port->set_takeover(options(config));
+    if (impl_->port != nullptr) {
+        impl_->port->set_takeover(options(config));
+        impl_->port->set_wire_links(links_of(config.vips));
+    }
     impl_->witness_gap = witness_period(*config.cluster);
     impl_->witness->set(config.cluster->witness, impl_->witness_gap);
     impl_->on_witness();
 }
 
 void ClusterVips::look_at(const std::string& interface) {
+    impl_->put_book(impl_->view.vips);
     impl_->holder->look_at(interface);
 }
 

@@ -216,7 +216,7 @@ void Daemon::say_facts() {
     if (const auto& cluster = state_->config().cluster)
         for (const auto& node : cluster->nodes)
             if (node.name == state_->config().node.name)
-                fitness.hears = can_hear(node, state_->config().vips);
+                fitness.hears = hearing_.can_hear(node, state_->config().vips);
     for (const auto& vip : state_->config().vips)
         fitness.vips.push_back({.vip = sync::vip_id(vip.address),
                                 .wanted = state_->wants_vip(vip.address),

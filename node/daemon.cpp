@@ -63,6 +63,7 @@ Daemon::Daemon(asio::io_context& io, Options options)
       takers_(options_.runtime_dir),
       hook_(io),
       started_(std::chrono::steady_clock::now()),
+      hearing_(io),
       settle_soon_(io,
                    [this] {
                        if (running()) settle();
@@ -244,6 +245,7 @@ Result<void> Daemon::detach_others(const model::Config& config) {
                      attachment.interface);
     }
     std::erase_if(attach_problems_, [&](const auto& entry) { return !is_wanted(entry.first); });
+    program_pace_.keep(wanted);
     return {};
 }
 

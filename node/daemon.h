@@ -22,9 +22,11 @@
 #include "node/cluster.h"
 #include "node/config_files.h"
 #include "node/event_log.h"
+#include "node/hearing.h"
 #include "node/hook.h"
 #include "node/links.h"
 #include "node/neighbours.h"
+#include "node/program_pace.h"
 #include "node/readiness.h"
 #include "node/session_worker.h"
 #include "node/shared_state.h"
@@ -120,6 +122,8 @@ public:
     const std::string& tables_problem() const { return tables_problem_; }
     // Interfaces of the configuration that carry no program, and why.
     const std::map<std::string, std::string>& attach_problems() const { return attach_problems_; }
+    // Programs that others took off.
+    const ProgramPace& program_pace() const { return program_pace_; }
 
 private:
     // start, step by step
@@ -177,6 +181,7 @@ private:
     void restore_program(const std::string& name);
     // Where it was taken away by others.
     void restore_programs();
+    void restore_taken_off(const std::string& name);
 
     void set_log_level(model::LogLevel level);
 
@@ -216,6 +221,8 @@ private:
     SessionReport session_report_;
     std::optional<ReloadReport> last_reload_;
     std::map<std::string, std::string> attach_problems_;
+    ProgramPace program_pace_;
+    Hearing hearing_;
     std::string tables_problem_;
     std::string cluster_problem_;
     model::RingMemo ring_memo_;

@@ -182,6 +182,10 @@ constexpr DoctorEntry cluster_entries[] = {
     {"path-closed", problem, "this node's end of each path",
      "Heartbeats cannot be sent or heard at one of this node's own addresses.", "",
      "Who else listens there: ss -lunp"},
+    {"wire-closed", warning, "the links of VIPs, on which peers are asked",
+     "No packet socket can be had. When every path between two nodes fails they cannot ask each "
+     "other on the link of a VIP, and both hold it.",
+     "", "basculed needs CAP_NET_RAW and AF_PACKET: systemctl cat basculed"},
     {"peer-silent", problem, "whether peers are heard",
      "Nothing is heard of another node on any path: this one is alone, and what it does not have "
      "in "

@@ -97,13 +97,14 @@ void judge_cluster(const ClusterLook& look, Examination& examination) {
     judge_own(look, examination);
     if (!look.known) return;  // the caller says so of all the rest
     for (const char* code :
-         {"path-closed", "peer-silent", "peer-incompatible", "path-down", "path-one-way",
-          "heartbeats-refused", "peer-config", "peer-ring", "sessions-behind", "clock-skew",
-          "heartbeat-priority", "state-problem"})
+         {"path-closed", "wire-closed", "peer-silent", "peer-incompatible", "path-down",
+          "path-one-way", "heartbeats-refused", "peer-config", "peer-ring", "sessions-behind",
+          "clock-skew", "heartbeat-priority", "state-problem"})
         examination.look(code);
     for (const auto& [address, why] : look.closed)
         if (is_here(look, address))  // else that is said already
             examination.found("path-closed", fmt::format("{}: {}", address, why));
+    if (!look.wire_problem.empty()) examination.found("wire-closed", look.wire_problem);
     for (const auto& [address, why] : look.refused)
         examination.found("heartbeats-refused",
                           fmt::format("heartbeats from a peer's address at {}: {}", address, why));

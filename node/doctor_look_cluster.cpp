@@ -82,6 +82,7 @@ void look_at_view(const ClusterView& view, const ClusterVipsView& vips, ClusterL
         look.peers.push_back(look_at_peer(view, i, now));
     for (const auto& path : view.heartbeats.paths)
         if (!path.problem.empty()) look.closed.emplace_back(path.own.to_string(), path.problem);
+    look.wire_problem = view.heartbeats.wire.problem;
     look_at_refused(view, now, look);
     look.priority = view.heartbeats.priority;
     for (const auto& witness : vips.witnesses)

@@ -177,6 +177,7 @@ struct ClusterLook {
     std::size_t paths = 1;
     std::vector<std::pair<std::string, std::string>> closed;   // own address, why
     std::vector<std::pair<std::string, std::string>> refused;  // own address, why
+    std::string wire_problem;  // why the links of VIPs cannot be listened to; empty: they are
     std::vector<PeerLook> peers;
     std::vector<std::pair<std::string, std::string>> silent_witnesses;  // address, why
     std::size_t witnesses = 0;

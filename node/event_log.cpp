@@ -26,6 +26,7 @@ spdlog::level::level_enum level_of(Kind kind) {
         case Kind::path_down:
         case Kind::vip_conflict:
         case Kind::witness_lost:
+        case Kind::program_fought:
             return spdlog::level::warn;
         case Kind::reload_refused:
         case Kind::vip_failed:
@@ -65,6 +66,8 @@ const char* name_of(Kind kind) {
             return "witness_lost";
         case Kind::witness_back:
             return "witness_back";
+        case Kind::program_fought:
+            return "program_fought";
         case Kind::operator_word:
             return "operator_word";
         case Kind::reload:
@@ -122,6 +125,8 @@ std::string in_words(const Event& event) {
             return say("no witness answers: {}{}");
         case Kind::witness_back:
             return say("a witness answers: {}{}");
+        case Kind::program_fought:
+            return say("{}: the program is taken off {}");
         case Kind::operator_word:
             return say("backend {}, by the operator: {}");
         case Kind::reload:

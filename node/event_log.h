@@ -28,7 +28,8 @@ struct Event {
         vip_conflict,    // another host claims it, or two nodes hold it
         witness_lost,    // none answers
         witness_back,
-        operator_word,  // drain, disable, enable, weight
+        program_fought,  // taken off an interface again and again; subject: "eth0"
+        operator_word,   // drain, disable, enable, weight
         reload,
         reload_refused,
         peer_alive,     // text: "it is heard again", "it was restarted"

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 
 #include "node/daemon.h"
 #include "node/slots.h"
@@ -83,10 +84,21 @@ void add_heard(PeerMetrics& peer, const model::ClusterNodeConfig& node,
             peer.paths.push_back({node.addresses[i].to_string(), in_seconds(heard.paths[i].rtt)});
 }
 
+WireMetrics wire_metrics(const sync::WireState& wire) {
+    return {
+        .sent = wire.sent,
+        .failed = wire.send_errors,
+        .received = wire.received,
+        .unopened = std::accumulate(wire.unopened.begin(), wire.unopened.end(), std::uint64_t{0}),
+        .ignored = wire.ignored,
+        .dropped = wire.dropped};
+}
+
 void gather_cluster(MetricFacts& facts, const Daemon& daemon) {
     if (daemon.cluster() == nullptr) return;
     const ClusterView& view = daemon.cluster()->view();
     facts.sync_dropped = view.replication.dropped;
+    facts.wire = wire_metrics(view.heartbeats.wire);
     for (std::size_t i = 0; i < view.peers.size(); ++i) {
         PeerMetrics peer;
         peer.name = view.peers[i].name;
@@ -127,6 +139,7 @@ void gather_node(MetricFacts& facts, const Daemon& daemon) {
     facts.config_hash = daemon.loaded().hash;
     facts.last_reload_successful =
         !daemon.last_reload() || daemon.last_reload()->outcome == ReloadReport::Outcome::applied;
+    facts.programs_restored = daemon.program_pace().restored();
     facts.netlink_overruns = daemon.neighbours().counters().overruns + daemon.links().overruns();
     facts.hook = {daemon.hook().runs(), daemon.hook().failures(), daemon.hook().dropped()};
 }

@@ -64,6 +64,16 @@ struct PeerMetrics {
     std::uint64_t no_room = 0;
 };
 
+// Frames on the links of VIPs.
+struct WireMetrics {
+    std::uint64_t sent = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t received = 0;
+    std::uint64_t unopened = 0;
+    std::uint64_t ignored = 0;
+    std::uint64_t dropped = 0;
+};
+
 struct VipMetrics {
     std::string address;
     bool held = false;
@@ -91,11 +101,13 @@ struct MetricFacts {
     std::vector<VipMetrics> vips;
     std::vector<PeerMetrics> peers;
     std::optional<std::uint64_t> sync_dropped;  // with a cluster
+    std::optional<WireMetrics> wire;            // the same
     std::vector<InterfaceMetrics> interfaces;
     std::string version;
     std::string config_hash;
     bool last_reload_successful = true;
     std::uint64_t vips_restored = 0;
+    std::uint64_t programs_restored = 0;
     std::optional<std::uint64_t> vips_taken;      // with a cluster
     std::optional<std::uint64_t> vips_announced;  // frames; with a cluster
     std::uint64_t netlink_overruns = 0;

@@ -22,6 +22,7 @@ constexpr Labels by_vip = {"vip"};
 constexpr Labels by_peer = {"peer"};
 constexpr Labels by_peer_path = {"peer", "path"};
 constexpr Labels by_peer_direction = {"peer", "direction"};
+constexpr Labels by_outcome = {"outcome"};
 constexpr Labels by_hash = {"hash"};
 constexpr Labels by_interface_mode = {"interface", "mode"};
 constexpr Labels by_version = {"version"};
@@ -108,6 +109,11 @@ constexpr MetricSchema cluster_families[] = {
      "measured"},
     {"bascule_peer_clock_skew_seconds", gauge, by_peer,
      "The peer's wall clock less this node's. Not there before it is known"},
+    {"bascule_wire_frames_total", counter, by_outcome,
+     "Heartbeats as frames on the links of VIPs, by which nodes ask each other that no path joins: "
+     "`sent`, `failed` (could not be sent), `received`, `unopened` (of these: of no peer), "
+     "`ignored` "
+     "(by a link that no VIP is on), `dropped` (more than were read); only with `[cluster]`"},
     {"bascule_sync_in_step", gauge, by_peer,
      "1 while what either of the two knows of sessions, the other knows as well"},
     {"bascule_sync_lag_seconds", gauge, by_peer,
@@ -138,6 +144,10 @@ constexpr MetricSchema node_families[] = {
      "1: the interface carries the program, in the mode `native` or `generic`; 0 with the mode "
      "`none`: it should, and does not"},
     {"bascule_vips_restored_total", counter, {}, "VIPs set again after a stranger took them away"},
+    {"bascule_programs_restored_total",
+     counter,
+     {},
+     "XDP programs put back after a stranger took them off"},
     {"bascule_netlink_overruns_total",
      counter,
      {},

@@ -174,6 +174,17 @@ void add_peers(MetricText& text, const MetricFacts& facts) {
     of_some_peers(text, facts, "bascule_peer_clock_skew_seconds", &PeerMetrics::skew);
 }
 
+void add_wire(MetricText& text, const MetricFacts& facts) {
+    if (!facts.wire) return;
+    text.family("bascule_wire_frames_total");
+    text.add({"sent"}, facts.wire->sent);
+    text.add({"failed"}, facts.wire->failed);
+    text.add({"received"}, facts.wire->received);
+    text.add({"unopened"}, facts.wire->unopened);
+    text.add({"ignored"}, facts.wire->ignored);
+    text.add({"dropped"}, facts.wire->dropped);
+}
+
 void add_sync(MetricText& text, const MetricFacts& facts) {
     of_peers(text, facts, "bascule_sync_in_step", [](const auto& p) { return p.in_step; });
     of_some_peers(text, facts, "bascule_sync_lag_seconds", &PeerMetrics::lag);
@@ -206,6 +217,7 @@ void add_node(MetricText& text, const MetricFacts& facts) {
     for (const auto& interface : facts.interfaces)
         text.add({interface.name, interface.mode}, interface.mode != "none");
     text.single("bascule_vips_restored_total", facts.vips_restored);
+    text.single("bascule_programs_restored_total", facts.programs_restored);
     text.single("bascule_netlink_overruns_total", facts.netlink_overruns);
     text.single("bascule_hook_runs_total", facts.hook.runs);
     text.single("bascule_hook_failures_total", facts.hook.failures);
@@ -243,6 +255,7 @@ std::string metrics_text(const MetricFacts& facts) {
     add_packets(text, facts);
     add_sessions(text, facts);
     add_peers(text, facts);
+    add_wire(text, facts);
     add_sync(text, facts);
     add_node(text, facts);
     add_http(text, facts);

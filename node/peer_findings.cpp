@@ -51,6 +51,12 @@ private:
                 add(Level::problem,
                     fmt::format("heartbeats at {}: {}", path.own.to_string(), path.problem),
                     "`ip address`, and this node's addresses in [[cluster.node]]");
+        // Needed when every path is cut, and not before.
+        if (const std::string& problem = view_.heartbeats.wire.problem; !problem.empty())
+            add(Level::notice,
+                fmt::format("peers that no path reaches cannot be asked on the links of VIPs: {}",
+                            problem),
+                "basculed needs CAP_NET_RAW and AF_PACKET: `systemctl cat basculed`");
     }
 
     void find_peer(std::size_t i) {

@@ -82,6 +82,10 @@ bool PeerWatch::is_new(std::size_t peer, sync::Incarnation incarnation) {
     return std::exchange(peers_.at(peer).incarnation, incarnation) != incarnation;
 }
 
+bool PeerWatch::has_left_paths(std::size_t peer, const sync::PeerView& view) {
+    return !std::exchange(peers_.at(peer).by_wire, view.by_wire) && view.by_wire;
+}
+
 std::optional<PeerWatch::Told> PeerWatch::on_change(const sync::MembershipChange& change) const {
     const std::string& name = nodes_.at(change.peer).name;
     if (change.to == sync::Liveness::dead) return Told{Kind::peer_dead, name, change.why};

@@ -36,6 +36,7 @@ struct PeerNotes {
     std::uint64_t refused = 0;  // streams
     Since refusal_told;
     sync::Incarnation incarnation = 0;  // 0: not heard yet
+    bool by_wire = false;               // as in the last report
 };
 
 // Heartbeats that came from peers' addresses and could not be opened, by reason.
@@ -74,6 +75,9 @@ public:
     // Whether heartbeats have not named this incarnation before. (That they still name it says
     // nothing of a stream: streams may know a newer one sooner.)
     bool is_new(std::size_t peer, sync::Incarnation incarnation);
+    // Whether this report is the first one after which the link of a VIP alone joins them: no path
+    // that could carry sessions has, for as long as it takes to find a peer dead.
+    bool has_left_paths(std::size_t peer, const sync::PeerView& view);
     // None: nothing that is worth an event.
     std::optional<Told> on_change(const sync::MembershipChange& change) const;
 

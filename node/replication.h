@@ -70,7 +70,8 @@ public:
     void set_path_alive(std::size_t peer, std::size_t path, bool alive) {
         streams_->set_path_alive(peer, path, alive);
     }
-    // The peer is dead: what TCP still holds for it would come late, and is not in step meanwhile.
+    // The peer is dead, or heard by no path that carries sessions: what TCP still holds for it
+    // would come late, and is not in step meanwhile.
     void lose(std::size_t peer) { streams_->disconnect(peer, "nothing is heard of it"); }
     // This incarnation of the peer lives: a stream with an earlier one leads nowhere.
     void set_incarnation(std::size_t peer, sync::Incarnation incarnation);

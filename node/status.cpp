@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "node/facts.h"
 #include "node/health_facts.h"
@@ -85,6 +86,12 @@ void fill_interfaces(Status& status, const Daemon& daemon) {
             std::find_if(attachments.begin(), attachments.end(),
                          [&](const auto& each) { return each.interface == name && each.alive; });
         message->set_attached(attachment != attachments.end());
+        if (daemon.program_pace().is_fought(name, std::chrono::steady_clock::now()))
+            add_degradation(status,
+                            name +
+                                ": somebody goes on taking the program off; it is put back "
+                                "once a second",
+                            "what else on this host manages XDP? `bpftool net`");
         if (attachment == attachments.end()) {
             const auto problem = daemon.attach_problems().find(name);
             if (problem != daemon.attach_problems().end()) message->set_warning(problem->second);
@@ -189,6 +196,9 @@ void fill_counters(Status& status, const Daemon& daemon) {
                 neighbours.overruns + daemon.links().overruns());
     add_counter(status, "vips_restored", "times a VIP was set again after a stranger took it away",
                 vips_restored(daemon));
+    add_counter(status, "programs_restored",
+                "times a program was put back after a stranger took it off",
+                daemon.program_pace().restored());
     std::uint64_t checks = 0, failures = 0;
     for (const auto* record : daemon.checks().checker().all()) {
         checks += record->checks;

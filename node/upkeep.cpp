@@ -205,10 +205,22 @@ void Daemon::restore_programs() {
             std::any_of(attachments.begin(), attachments.end(),
                         [&](const auto& each) { return each.interface == name && each.alive; });
         if (is_there || attach_problems_.contains(name) || !links_->get(name)) continue;
-        spdlog::warn("{}: the program was taken off, and not by us: putting it back", name);
-        restore_program(name);
-        say_facts();
+        if (program_pace_.may(name, std::chrono::steady_clock::now())) restore_taken_off(name);
     }
+}
+
+void Daemon::restore_taken_off(const std::string& name) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!program_pace_.is_fought(name, now))
+        spdlog::warn("{}: the program was taken off, and not by us: putting it back", name);
+    if (program_pace_.note(name, now))
+        events_.add(
+            Event::Kind::program_fought, name,
+            fmt::format("{} times within {} s, and not by us: from now on it is put back "
+                        "once in {} s",
+                        ProgramPace::at_once, ProgramPace::lately / 1s, ProgramPace::slow / 1s));
+    restore_program(name);
+    say_facts();
 }
 
 }  // namespace bascule::node

@@ -71,6 +71,7 @@ struct HeartbeatInbox {
     Slot<OwnFitness> fitness;
     Slot<std::vector<VipHolding>> holdings;
     Slot<std::vector<WirePlace>> wire;
+    Slot<std::vector<std::string>> wire_links;
     VipOrders moves;
     std::array<Slot<StreamAnswer>, model::most_cluster_nodes> answers;  // of the stream of peer i
     std::atomic<bool> stop{false};

@@ -153,6 +153,11 @@ void HeartbeatPort::ask_on_wire(std::vector<WirePlace> places) {
     impl_->inbox.wake_up.ring();
 }
 
+void HeartbeatPort::set_wire_links(std::vector<std::string> names) {
+    impl_->inbox.wire_links.put(std::make_unique<std::vector<std::string>>(std::move(names)));
+    impl_->inbox.wake_up.ring();
+}
+
 bool HeartbeatPort::move_vip(VipId vip) {
     const bool fits = impl_->inbox.moves.put(vip);
     impl_->inbox.wake_up.ring();

@@ -62,6 +62,7 @@ struct WireState {
     std::uint64_t received = 0;
     std::array<std::uint64_t, 16> unopened{};  // by enum Unopened
     std::uint64_t dropped = 0;                 // beyond what is read of it
+    std::uint64_t ignored = 0;                 // by links that no VIP is on; not in `received`
     std::uint64_t sent = 0;
     std::uint64_t send_errors = 0;
 };
@@ -118,6 +119,8 @@ public:
     // Who claims VIPs of this node, on their links: peers that do not hear this node are looked for
     // there (Membership::ask_by_wire). At most most_wire_places of them.
     void ask_on_wire(std::vector<WirePlace> places);
+    // The interfaces that VIPs are on: peers are heard there alone. None until it is called.
+    void set_wire_links(std::vector<std::string> names);
     // The operator's word. At most most_vips that the thread has not read yet; false: too many.
     bool move_vip(VipId vip);
 

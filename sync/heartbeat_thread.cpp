@@ -158,6 +158,7 @@ void HeartbeatThread::read_mail() {
     if (auto seals = inbox_.seals.take()) seals_ = std::move(seals);
     if (const auto facts = inbox_.facts.take()) membership_.set_facts(*facts);
     if (vips_.read(inbox_)) look_ = true;
+    if (auto links = inbox_.wire_links.take()) wire_.set_links(std::move(*links));
     if (const auto places = inbox_.wire.take()) ask_on_wire(*places, monotonic());
     for (std::size_t peer = 0; peer < inbox_.answers.size(); ++peer) {
         const auto answer = inbox_.answers[peer].take();

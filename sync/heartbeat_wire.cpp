@@ -5,6 +5,8 @@
 #include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -39,6 +41,14 @@ Result<void> accept_ours(int socket) {
     if (::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0)
         return failure(Error::system("filter of frames", errno));
     return {};
+}
+
+// 0: there is none of that name. Waits for no lock of the network's configuration.
+int index_of(int socket, const std::string& name) {
+    ifreq request{};
+    if (name.empty() || name.size() >= sizeof request.ifr_name) return 0;
+    std::copy(name.begin(), name.end(), std::begin(request.ifr_name));
+    return ::ioctl(socket, SIOCGIFINDEX, &request) == 0 ? request.ifr_ifindex : 0;
 }
 
 // Where a frame came from; nullopt: not from Ethernet.
@@ -77,10 +87,28 @@ Result<Descriptor> HeartbeatWire::open() {
 }
 
 void HeartbeatWire::look_after() {
-    if (socket_) return;
-    auto opened = open();
-    state_.problem = opened ? "" : opened.error().text();
-    if (opened) socket_ = std::move(*opened);
+    if (!socket_) {
+        auto opened = open();
+        state_.problem = opened ? "" : opened.error().text();
+        if (opened) socket_ = std::move(*opened);
+    }
+    find_links();
+}
+
+void HeartbeatWire::set_links(std::vector<std::string> names) {
+    link_names_ = std::move(names);
+    find_links();
+}
+
+void HeartbeatWire::find_links() {
+    links_.clear();
+    if (!socket_) return;
+    for (const std::string& name : link_names_)
+        if (const int index = index_of(socket_.get(), name); index != 0) links_.push_back(index);
+}
+
+bool HeartbeatWire::hears(const WirePlace& place) const {
+    return std::ranges::find(links_, place.ifindex) != links_.end();
 }
 
 void HeartbeatWire::read(DatagramBatch& batch, const Take& take, bool announced) {
@@ -88,9 +116,12 @@ void HeartbeatWire::read(DatagramBatch& batch, const Take& take, bool announced)
         const std::size_t count = batch.receive(socket_.get());
         const bool in_vain = announced && turn == 0 && count == 0;
         left_ -= std::min(left_, in_vain ? DatagramBatch::most : count);
-        state_.received += count;
-        for (std::size_t i = 0; i < count; ++i)
-            if (const auto from = place_of(batch.raw_source(i))) take(*from, batch.datagram(i));
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto from = place_of(batch.raw_source(i));
+            const bool counts = from && hears(*from);
+            ++(counts ? state_.received : state_.ignored);
+            if (counts) take(*from, batch.datagram(i));
+        }
         if (count < DatagramBatch::most) return;
     }
 }

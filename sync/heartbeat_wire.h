@@ -4,9 +4,13 @@
 // no neighbour entry, all of which may be what is broken.
 //
 // A frame is a sealed heartbeat (seal.h) behind an Ethernet header of `wire_protocol`; from whom it
-// is tells its seal, not its MAC address. Nothing waits, and what strangers on the link can make it
-// cost is bounded: the kernel drops what does not begin like ours, and of the rest no more is read
-// in an interval than peers could have sent. Thread: the heartbeat thread's.
+// is tells its seal, not its MAC address. It hears the links that VIPs are on, as the kernel hands
+// their frames up: of a bond those of its parts, of a VLAN its own, and of the devices below them
+// none. Links are known by name, for indexes change when one is made anew.
+//
+// Nothing waits, and what strangers can make it cost is bounded: the kernel drops what does not
+// begin like ours, and of the rest no more is read in an interval than peers could have sent.
+// Thread: the heartbeat thread's.
 #pragma once
 
 #include <chrono>
@@ -15,6 +19,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/descriptor.h"
 #include "base/result.h"
@@ -35,7 +40,10 @@ public:
 
     explicit HeartbeatWire(Nanoseconds interval);
 
-    // Opens it when it is closed. About every second.
+    // Interfaces that VIPs are on; what comes by others is ignored. None at first.
+    void set_links(std::vector<std::string> names);
+    // Opens it when it is closed, and looks which interfaces have these names now. About every
+    // second.
     void look_after();
     // Another interval has begun: as many frames again.
     void refill() { left_ = most_in_interval_; }
@@ -51,11 +59,15 @@ public:
 
 private:
     static Result<Descriptor> open();
+    void find_links();
+    bool hears(const WirePlace& place) const;
     void count_drops();
 
     std::size_t most_in_interval_;
     Descriptor socket_;
-    std::size_t left_;  // frames that may still be read in this interval
+    std::vector<std::string> link_names_;
+    std::vector<int> links_;  // indexes of those that are there
+    std::size_t left_;        // frames that may still be read in this interval
     WireState state_;
 };
 

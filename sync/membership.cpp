@@ -55,8 +55,7 @@ void Membership::Impl::hear(Peer& peer, std::size_t index, std::size_t path_inde
     path.heard(heartbeat, now, late);
     if (proof != nullptr)
         path.echoed(*proof, now, !late && from_wire(proof->sent) >= measure_after);
-    peer.said.hear(heartbeat, options.version, peer.freshness.delayed(heartbeat.sent, now),
-                   path.round_trip().smoothed() / 2, now, wall);
+    take_words(peer, heartbeat, path.round_trip().smoothed() / 2, now, wall);
     const Liveness before = peer.life.liveness();
     const Nanoseconds silent = now - peer.life.last_heard();
     if (peer.life.heard(now)) {
@@ -70,6 +69,17 @@ void Membership::Impl::hear(Peer& peer, std::size_t index, std::size_t path_inde
                                .why = first ? by : by + ", after " + in_milliseconds(silent)});
     }
     if (heartbeat.probe && path.may_answer()) send(index, path_index, now, wall, out);
+}
+
+// `way`: how long it takes at least.
+void Membership::Impl::take_words(Peer& peer, const Heartbeat& heartbeat, Nanoseconds way,
+                                  Moment now, WallMilliseconds wall) {
+    peer.said.hear(heartbeat, options.version, peer.freshness.delayed(heartbeat.sent, now), way,
+                   now, wall);
+    // A place among other names may be another node's.
+    if (heartbeat.facts.config_hash != facts.config_hash)
+        for (VipClaim& claim : peer.said.claims)
+            claim.holder = 0;
 }
 
 // Another incarnation counts from now on.
@@ -135,6 +145,12 @@ Nanoseconds Membership::Impl::most_delay(const Peer& peer) const {
     return peer.life.liveness() == Liveness::dead ? silence_allowed() : lately;
 }
 
+void Membership::Impl::measure_stream(Peer& peer, Moment asked, Moment now) {
+    peer.stream_answered = now;
+    if (asked >= measure_after && oversleep(now) == Nanoseconds(0))
+        peer.stream.add(now - asked, now);
+}
+
 // TLS vouches for who speaks and for its order; that it was asked for a moment ago makes it fresh.
 MembershipOutput Membership::on_stream_answer(std::size_t index,
                                               const std::optional<Heartbeat>& said, Moment asked,
@@ -143,7 +159,9 @@ MembershipOutput Membership::on_stream_answer(std::size_t index,
     MembershipPeer& peer = impl_->peers.at(index);
     const bool lives = impl_->lives(peer);
     if (!said) {
-        if (lives) peer.life.answered(now);
+        if (!lives) return out;
+        impl_->measure_stream(peer, asked, now);
+        peer.life.answered(now);
         return out;
     }
     if (said->node != peer.name || said->to != impl_->options.self) return out;
@@ -157,9 +175,9 @@ MembershipOutput Membership::on_stream_answer(std::size_t index,
     const bool restarted = begins && peer.freshness.current() != 0;
     if (begins) impl_->begin(peer, said->incarnation);
     out.counted = true;
+    impl_->measure_stream(peer, asked, now);
     peer.freshness.accept(said->incarnation, said->sent, asked, now);
-    peer.said.hear(*said, impl_->options.version, peer.freshness.delayed(said->sent, now),
-                   Nanoseconds(0), now, wall);
+    impl_->take_words(peer, *said, Nanoseconds(0), now, wall);
     const Liveness before = peer.life.liveness();
     const bool revived = peer.life.answered(now);
     if (revived || restarted)
@@ -185,11 +203,15 @@ Nanoseconds Membership::Impl::oversleep(Moment now) const {
     return late >= options.interval ? late : Nanoseconds(0);
 }
 
-// How long answers take by the paths that it was heard on lately: by any of them one may come.
+// How long answers take by the paths that it was heard on lately: by any of them one may come. Who
+// is suspect and has answered by its stream is waited for as long as that takes.
 Nanoseconds Membership::Impl::patience(const Peer& peer) const {
+    const Moment heard = peer.life.last_heard();
+    const bool suspect = peer.life.liveness() == Liveness::suspect;
+    if (suspect && peer.stream_answered >= peer.life.since()) return peer.stream.patience();
     Nanoseconds least = Nanoseconds::max();
     for (const PeerPath& path : peer.paths) {
-        const bool lived = path.heard_since(peer.life.last_heard() - silence_allowed());
+        const bool lived = path.heard_since(heard - silence_allowed());
         if (lived) least = std::min(least, path.round_trip().patience());
     }
     return least == Nanoseconds::max() ? Nanoseconds(0) : least;

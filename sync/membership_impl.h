@@ -11,6 +11,7 @@
 #include "sync/peer_life.h"
 #include "sync/peer_path.h"
 #include "sync/peer_said.h"
+#include "sync/round_trip.h"
 
 namespace bascule::sync {
 
@@ -19,6 +20,8 @@ struct MembershipPeer {
     PeerLife life;
     Freshness freshness;
     std::vector<PeerPath> paths;
+    RoundTrip stream{};        // of questions by the stream
+    Moment stream_answered{};  // Moment{}: never
 
     PeerSaid said{};
     std::uint64_t unverified = 0;
@@ -32,7 +35,10 @@ struct Membership::Impl {
     void hear(Peer& peer, std::size_t index, std::size_t path, const Heartbeat& heartbeat,
               const Echo* proof, bool late, Moment now, WallMilliseconds wall,
               MembershipOutput& out);
+    void take_words(Peer& peer, const Heartbeat& heartbeat, Nanoseconds way, Moment now,
+                    WallMilliseconds wall);
     void begin(Peer& peer, Incarnation incarnation);
+    void measure_stream(Peer& peer, Moment asked, Moment now);
     void judge(std::size_t index, bool slept, Moment now, WallMilliseconds wall,
                MembershipOutput& out);
     void send(std::size_t index, std::size_t path, Moment now, WallMilliseconds wall,

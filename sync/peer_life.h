@@ -4,8 +4,9 @@
 // The heartbeat of an interval may come as late as the middle of the next one: suspect is who was
 // silent for dead_after - 1/2 intervals, and dead one interval later unless something answers.
 // Where round trips take longer than an interval the last round is as long as answers take, at most
-// dead_after intervals. Who answers by the stream alone stays suspect, and is asked again and
-// again; who is dead, or was never heard, is asked by it once in dead_after intervals.
+// dead_after intervals; of who has answered by the stream since he was suspected, as long as those
+// answers take. Who answers by the stream alone stays suspect, and is asked again and again; who is
+// dead, or was never heard, is asked by it once in dead_after intervals.
 //
 // From the last heartbeat that was heard until it is dead, in intervals I:
 //   at least  (dead_after + 1/2) I; for who said that he leaves (dead_after - 1/2) I

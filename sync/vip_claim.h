@@ -42,8 +42,8 @@ struct VipClaim {
     // Has it not, and hears one that has: for those who do not hear that one themselves.
     bool heard = false;
     // Where `heard`: whom; of several of that epoch the first by name. 0: it does not say (an
-    // earlier release). So that two that do not hear each other, and have the same epoch, hear who
-    // keeps it.
+    // earlier release), or its configuration is not this node's. So that two that do not hear each
+    // other, and have the same epoch, hear who keeps it.
     NodePlace holder = 0;
 
     bool operator==(const VipClaim&) const = default;

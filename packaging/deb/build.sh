@@ -82,6 +82,8 @@ fi
 # Paths are relative to the source in all that is compiled, so what ccache has from another directory
 # is what the compiler would make in this one.
 export CCACHE_BASEDIR=$source CCACHE_NOHASHDIR=1
+# debhelper gives each build a home of its own, and with it a cache that ends with the build.
+command -v ccache >/dev/null && export CCACHE_DIR=${CCACHE_DIR:-$(ccache --get-config cache_dir)}
 [[ $use_ccache == yes ]] || export CCACHE_DISABLE=1
 # As in scripts/build.sh: memory may allow fewer jobs than there are CPUs.
 jobs=$(nproc)

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The packages under test, and the next version of them, as a later release would bring it."""
+"""The packages under test, and those of a later release."""
 
-import re
+import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import base
 
-NEWER = "+newer1"  # what the next version ends with
-# Edited in the next version, and by the operator: whose file stays?
+NEWER = "+newer1"  # what the later version ends with
+# Edited in the later version, and by the operator: whose file stays?
 CONFFILES = {"bascule": "etc/bascule/bascule.toml", "bascule-backend": "etc/bascule/backend.toml"}
 
 
@@ -30,40 +29,27 @@ def build(output):
     return in_directory(output)
 
 
-def write_newer(debs, directory):
-    """Writes the next version of each package into a directory: the same programs, with other
-    commentary in the configuration files."""
+def build_newer(output):
+    """Makes the packages of a later release: built from a copy of the tree whose version is higher
+    and whose configuration files have other commentary. ccache knows nearly all of it."""
+    tree = base.CACHE / "newer-tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    base.run(["sh", "-ec", 'scripts/list-sources.sh "*" | tar -cf - --no-recursion -T - |'
+              ' tar -xf - -C "$1"', "copy", tree], "copy the tree", cwd=base.TREE)
+    for conffile in CONFFILES.values():
+        with open(tree / "etc" / Path(conffile).name, "a", encoding="utf-8") as file:
+            file.write("# This line came with a later version.\n")
+    # Of the copy git would say that the tree ignores it.
+    environment = dict(os.environ, DEB_BUILD_OPTIONS="noautodbgsym",
+                       GIT_CEILING_DIRECTORIES=str(base.CACHE))
+    base.run([tree / "packaging/deb/build.sh", "--version-suffix", NEWER, "--output", output,
+              "--work", base.CACHE / "newer-work"], "make the later packages", env=environment)
+    return in_directory(output)
+
+
+def publish(debs, directory):
+    """Lets packages appear in a repository, from which `apt upgrade` takes them."""
     for deb in debs:
-        name = deb.name.partition("_")[0]
-        tree = directory / name
-        base.run(["dpkg-deb", "--raw-extract", deb, tree], f"unpack {deb}")
-        control = tree / "DEBIAN/control"
-        control.write_text(re.sub(r"^((?:Version|Depends|Suggests|Recommends):.*)$",
-                                  lambda line: newer_line(line[1], version(deb)),
-                                  control.read_text(), flags=re.MULTILINE))
-        conffile = CONFFILES.get(name)
-        if conffile is not None:
-            with open(tree / conffile, "a", encoding="utf-8") as file:
-                file.write("# This line came with a later version.\n")
-        write_sums(tree)
-        # Compressed fast rather than well.
-        base.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree,
-                  directory / f"{name}_{version(deb)}{NEWER}.deb"], f"pack {deb}")
-        shutil.rmtree(tree)
+        shutil.copy(deb, directory)
     base.write_index(directory)
-
-
-def newer_line(line, old):
-    """A line of the control file, with our own version where the old one was."""
-    if line.startswith("Version:"):
-        return line + NEWER
-    return line.replace(f"(= {old})", f"(= {old}{NEWER})")
-
-
-def write_sums(tree):
-    sums = tree / "DEBIAN/md5sums"
-    if not sums.exists():
-        return
-    names = [line.split(maxsplit=1)[1] for line in sums.read_text().splitlines()]
-    sums.write_text(subprocess.run(["md5sum", *names], cwd=tree, capture_output=True, text=True,
-                                   check=True).stdout)

@@ -3,11 +3,12 @@
 """Packages on booted machines, from docs/quickstart.md to `apt purge`. Ends with one line:
 "N passed, N failed, N skipped".
 
-    run.py [--packages DIR] [-x] [--list] [PART OF A NAME…]
+    run.py [--packages DIR] [--newer DIR] [-x] [--list] [PART OF A NAME…]
 
-Without --packages they are made from the tree by packaging/deb/build.sh. What Debian gives is kept
-in build/booted. The tests are one story; with parts of names only these are run, behind the quick
-start. With BASCULE_LONG=1 there is also a node in an emulated machine with Debian's own kernel.
+Without --packages they are made from the tree by packaging/deb/build.sh, and without --newer those
+of a later version, which the test of upgrades wants. What Debian gives is kept in build/booted. The
+tests are one story; with parts of names only these are run, behind the quick start. With
+BASCULE_LONG=1 there is also a node in an emulated machine with Debian's own kernel.
 Status: 0 all passed, 1 some failed or none was run, 2 cannot run here.
 """
 
@@ -94,12 +95,28 @@ def prepare(arguments):
     if not debs:
         raise base.BaseError(f"no packages in {arguments.packages}")
     base.archive(debs)
+    prepare_upgrade(arguments)
     return debs
+
+
+def prepare_upgrade(arguments):
+    """The packages of a later version, for the test that wants them."""
+    import test_story  # pylint: disable=import-outside-toplevel
+    if not any(isinstance(test, test_story.Upgrade) for test in chosen(arguments.names)[1]):
+        return
+    if arguments.newer:
+        newer = packages.in_directory(arguments.newer)
+    else:
+        newer = packages.build_newer(base.CACHE / "packages-newer")
+    if not newer:
+        raise base.BaseError(f"no packages in {arguments.newer}")
+    test_story.Upgrade.newer = newer
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--packages", metavar="DIR", help="where the packages are")
+    parser.add_argument("--newer", metavar="DIR", help="where those of a later version are")
     parser.add_argument("-x", "--failfast", action="store_true", help="stop at the first failure")
     parser.add_argument("--list", action="store_true", help="show the names of the tests")
     parser.add_argument("names", nargs="*", help="run only tests whose name holds one of these")

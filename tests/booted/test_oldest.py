@@ -15,9 +15,11 @@ from booted_lab import SERVERS, BootedLab
 from booted_test import BootedTest
 from emulated import Emulated
 from host import VIP4, wait_until
+from test_story import CONFIG, leftovers
 
 NODE = "lb1"
 SLOW = 300  # seconds that a command may take there
+SLOW_RATE, SLOW_KEPT = 20, 20  # new connections a second, and those that stay
 
 
 class OldestLab(BootedLab):
@@ -70,10 +72,16 @@ class OldestKernel(BootedTest):
               + next(line for line in status.splitlines() if "XDP" in line), flush=True)
         self.assertRegex(status, r"eth0  native XDP, link up, driver virtio_net")
         self._assert_clients_served()
+        self._assert_told()
+        self._assert_goes_on("an edit",
+                             f"echo 'weight = 50' >>{CONFIG} && systemctl reload basculed")
+        self._assert_goes_on("a restart", "systemctl restart basculed")
+        self._assert_goes_on("a death", "kill -KILL $(systemctl show -p MainPID --value basculed)")
         self._assert_realtime(config)
-        self._type("apt remove -y bascule")
+        self._type("apt purge -y bascule")
         self.assertNotIn("xdp", self.node.must("ip", "link", "show", "dev", "eth0").stdout)
         self.assertNotIn(VIP4, self.node.must("ip", "addr", "show", "dev", "eth0").stdout)
+        self.assertEqual(leftovers(self.node), [])
 
     def _type(self, command):
         return self.node.must_shell(command, timeout=SLOW)
@@ -97,6 +105,24 @@ class OldestKernel(BootedTest):
         result = running.wait(SLOW)
         self._assert_no_failure(result, 400)
         self.assertEqual(set(result["flows"]), set(SERVERS))
+
+    def _assert_told(self):
+        """What asks the kernel most: a made packet through the loaded program, and the doctor."""
+        said = self._type(f"bascule trace 192.0.2.1 40000 {VIP4} 80")
+        self.assertRegex(said, r"web/web[12]")
+        said = self.node.shell("bascule doctor --all", timeout=SLOW).stdout
+        self.assertRegex(said, r"kernel-old +well")
+
+    def _assert_goes_on(self, what, command):
+        """No request fails meanwhile, and none on a connection that stays."""
+        running, kept = self.fresh(rate=SLOW_RATE), self.lasting(SLOW_KEPT)
+        self._type(command)
+        wait_until(lambda: self.node.run("bascule", "status").returncode == 0, SLOW,
+                   f"the node to be well after {what}")
+        running.wait_answers(SLOW_RATE)
+        self.assert_none_broke(kept)
+        self.assert_none_failed(running, SLOW_RATE)
+        print(f"      {what}: no request failed", flush=True)
 
     def _assert_realtime(self, config):
         """In a cluster the thread of the heartbeats has the priority that its unit allows."""

@@ -16,6 +16,7 @@ MOST_EXPOSED = 2.5  # what `systemd-analyze security` may say of a service
 # What Enter says where dpkg asks about a file that both have edited.
 KEEP_MINE = "-o Dpkg::Options::=--force-confdef"
 NEWER_SETTLED = 60  # seconds
+MANY_STARTS = 12  # more than systemd grants a unit that says nothing
 
 
 class QuickStart(BootedTest):
@@ -61,6 +62,27 @@ class Services(PairTest):
         time.sleep(35)  # longer than the watchdog waits
         self.assertEqual([self.daemon(machine) for machine in self.lab.pair], pids)
         self.assertEqual([restarts for _, restarts in pids], [0, 0])
+
+    def test_never_given_up(self):
+        """An interface that comes late: the service is started until it is there."""
+        config = "/etc/bascule/backend.toml"
+        good = self.web2.must("cat", config).stdout
+        self.addCleanup(self.web2.must_shell, "systemctl restart bascule-backend")
+        self.addCleanup(self.web2.write, config, good)
+        self.web2.write(config, good.replace("eth0", "eth7"))
+        # It fails, and is started again from now on.
+        self.web2.shell("systemctl restart bascule-backend")
+
+        def started():
+            shown = self.web2.must("systemctl", "show", "-p", "NRestarts", "--value",
+                                   "bascule-backend").stdout
+            return int(shown) >= MANY_STARTS
+
+        wait_until(started, 90, f"systemd to start it {MANY_STARTS} times")
+        self.web2.write(config, good)
+        wait_until(lambda: self.web2.run("systemctl", "is-active", "bascule-backend").returncode
+                   == 0, SETTLED, "it to start at last")
+        self.assertEqual(self.web2.run("bascule-backend", "status").returncode, 0)
 
 
 class Edits(PairTest):
@@ -194,24 +216,87 @@ class Deaths(PairTest):
 
 
 class Upgrade(PairTest):
-    def test_both_in_turn(self):
-        """`apt upgrade` on all machines, under load; whose configuration is edited keeps it."""
-        packages.write_newer(self.lab.debs, self.lab.releases)
-        running, kept = self.fresh(), self.lasting()
-        for machine in [self.lb2, self.lb1, *self.lab.servers]:
-            is_node = machine in self.lab.pair
-            package, unit = ("bascule", "basculed") if is_node else ("bascule-backend",) * 2
-            old, config = self.daemon(machine, unit)[0], packages.CONFFILES[package]
-            mine = machine.must("cat", f"/{config}").stdout
-            said = machine.must_shell(f"apt update && apt upgrade -y {KEEP_MINE}")
-            version = machine.must("dpkg-query", "-W", "-f", "${Version}", package).stdout
-            self.assertTrue(version.endswith(packages.NEWER), said)
+    newer = None  # packages of a later version; set by run.py
+
+    def test_not_over_what_the_service_may_not_read(self):
+        """What root may read and the service may not, since it is another user's, or in /tmp, which
+        is not the service's: the old processes run on, which apt says."""
+        other, mine = "/etc/bascule/conf.d/50-other.toml", "/etc/bascule/backend.toml"
+        self._refused(self.lb2, "basculed", f"touch {other} && chmod 600 {other} && chown nobody "
+                      f"{other}", rf"{other}\b.*Permission denied")
+        self._refused(self.lb2, "basculed", f"mv {other} /tmp && chown root /tmp/50-other.toml && "
+                      f"ln -s /tmp/50-other.toml {other}", rf"{other}\b.*No such file")
+        self._refused(self.web2, "bascule-backend", f"chmod 600 {mine} && chown nobody {mine}",
+                      rf"{mine}\b.*Permission denied")
+        # Given to root, or taken away, they are no obstacle.
+        for machine, unit, mend in ((self.lb2, "basculed", f"rm {other}"),
+                                    (self.web2, "bascule-backend", f"chown root {mine}")):
+            old = self.daemon(machine, unit)[0]
+            said = machine.must_shell(f"{mend} && {self._again(unit)}")
+            self.assertNotIn("NOT RUNNING", said)
             self.assertNotEqual(self.daemon(machine, unit)[0], old, said)
-            self.assertEqual(machine.must("cat", f"/{config}").stdout, mine)
+
+    def _refused(self, machine, unit, edit, place):
+        """After an edit the same version once more does not replace what runs."""
+        old = self.daemon(machine, unit)
+        said = machine.must_shell(f"{edit} && {self._again(unit)}")
+        self.assertRegex(said, place)
+        self.assertIn("THE NEW VERSION IS NOT RUNNING", said)
+        self.assertEqual(self.daemon(machine, unit), old, said)
+
+    def _again(self, unit):
+        package = "bascule" if unit == "basculed" else unit
+        return f"apt install -y --reinstall ./{self._name_of(package, self.lab.debs)}"
+
+    def test_both_in_turn(self):
+        """To a higher version, on all machines and under load, by each of the two ways; whose
+        configuration is edited keeps it."""
+        packages.publish(self.newer, self.lab.releases)
+        desk = self.lab.desk / "newer"
+        desk.mkdir()
+        for deb in self.newer:
+            (desk / deb.name).symlink_to(deb)
+        running, kept = self.fresh(), self.lasting()
+        for machine, by_name in ((self.lb2, False), (self.lb1, True),
+                                 (self.web1, False), (self.web2, True)):
+            self._upgrade(machine, by_name)
             self.wait_well(NEWER_SETTLED)
             self.goes_on(running)
         self.assert_none_broke(kept)
         self.assert_none_failed(running)
+
+    def _upgrade(self, machine, by_name):
+        is_node = machine in self.lab.pair
+        package, unit = ("bascule", "basculed") if is_node else ("bascule-backend",) * 2
+        old, before = self.daemon(machine, unit)[0], self._version(machine, package)
+        config = f"/{packages.CONFFILES[package]}"
+        mine = machine.must("cat", config).stdout
+        said = ""
+        if by_name:
+            name = self._name_of(package, self.newer)
+            copied = self.lab.type_here(f"scp newer/{name} root@{machine.name}:")
+            self.assertEqual(copied.returncode, 0, copied.stdout)
+            said = machine.must_shell(f"apt install -y {KEEP_MINE} ./{name}")
+        else:
+            said = machine.must_shell(f"apt update && apt upgrade -y {KEEP_MINE}")
+        version, pid = self._version(machine, package), self.daemon(machine, unit)[0]
+        self.assertEqual(version, before + packages.NEWER, said)
+        machine.must("dpkg", "--compare-versions", version, "gt", before)
+        # What runs is the later program, and not what was there under its name.
+        self.assertNotEqual(pid, old, said)
+        self.assertEqual(machine.must("readlink", f"/proc/{pid}/exe").stdout.strip(),
+                         f"/usr/sbin/{unit}")
+        self.assertEqual(machine.must(f"/proc/{pid}/exe", "--version").stdout.strip(),
+                         f"{unit} {version}")
+        self.assertEqual(machine.must("cat", config).stdout, mine)
+
+    @staticmethod
+    def _version(machine, package):
+        return machine.must("dpkg-query", "-W", "-f", "${Version}", package).stdout
+
+    @staticmethod
+    def _name_of(package, debs):
+        return next(deb.name for deb in debs if deb.name.startswith(f"{package}_"))
 
 
 class Farewell(BootedTest):

@@ -136,6 +136,33 @@ TEST_F(Guard, WhoHasLeftYieldsToAnAnnouncement) {
     expect_untouched(question6, Verdict::pass);
 }
 
+// By the other part of a bond: it is this node's own word, and ends nothing.
+TEST_F(Guard, WhatComesBackOfItsOwnIsNobodyElses) {
+    constexpr Mac other{{0x02, 0, 0, 0, 0x57, 0x02}};
+    const auto found = [this](const Mac& own) {
+        for (const Address& vip : {vip4, vip6})
+            ASSERT_TRUE(guard_.set(vip, Clock::now() + 1h, true, own));
+    };
+    const auto come_back = [this] {
+        for (const std::uint16_t form : {request, reply})
+            engine().run(arp(form, vip4, vip4));
+        engine().run(neighbour(advertisement, vip6, client6));
+        engine().counted();
+    };
+    const Bytes question4 = arp(request, client4, vip4);
+    const Bytes question6 = neighbour(solicitation, vip6, vip6);
+    found(stranger);  // who sends these frames
+    come_back();
+    expect_untouched(question4, Verdict::pass);
+    expect_untouched(question6, Verdict::pass);
+    EXPECT_TRUE(guard_.rivals().empty());
+    found(other);
+    come_back();
+    expect_dropped(question4);
+    expect_dropped(question6);
+    EXPECT_EQ(guard_.rivals().size(), 2U);
+}
+
 TEST_F(Guard, PacketsOfServicesGoOn) {
     found_until(Clock::now() - 1h);
     EXPECT_TRUE(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What others do to the VIPs on the holder and on the wire: it mends that, or gives them away."""
 
+import json
 import time
 
 from host import HERE, PYTHON, VIP4, VIP6, checked, wait_until
@@ -91,6 +92,26 @@ END""")
         self.assert_settled(one)
         self.assertIn(self.stranger.mac, str(self.vips(one)[VIP4]["rivals"]))
 
+    def claims_seen(self, node):
+        """Frames in which somebody else said to XDP that it has a VIP."""
+        [pin] = node.bpffs.glob("*/maps/rivals")
+        return sum(each["formatted"]["value"]["count"] for each in
+                   json.loads(checked(["bpftool", "-j", "map", "dump", "pinned",
+                                            str(pin)]).stdout))
+
+    def test_its_own_announcement_comes_back(self):
+        """As by the other part of a bond: XDP takes it for nobody else's."""
+        one = self.nodes[0]
+        claim = [PYTHON, HERE / "who_has.py", "eth0", self.stranger.mac, self.stranger.v4[0], VIP4,
+                 "--claim"]
+        before = self.claims_seen(one)
+        self.stranger.must(*claim, "4", one.mac)
+        self.assertEqual(self.claims_seen(one), before)
+        self.stranger.must(*claim, "1")
+        self.assertEqual(self.claims_seen(one), before + 1)
+        self.wait_neighbour(one, seconds=5)
+        self.assert_nothing_moved()
+
     def test_a_backend_that_answers_arp_for_it(self):
         one, web = self.nodes[0], self.lab.backend("web1")
         self.addCleanup(web.hold_quiet)
@@ -124,3 +145,22 @@ END""")
               f"{self.kept.connections} connections broke")
         self.assertLess(outage, 2 * MOST_OUTAGE * 1000)
         self.assert_settled(one, at_least=self.kept.connections - broken)
+
+    def test_xdp_is_detached_again_and_again(self):
+        """By a tool that does not give up: it is put back slowly, which is told once."""
+        one, serial = self.nodes[0], self.serial(self.nodes[0])
+        until, taken = time.monotonic() + 60, []
+        while len(taken) < 14 and time.monotonic() < until:
+            pins = list(one.bpffs.glob("*/links/eth0"))
+            if pins and one.xdp() is not None:
+                checked(["bpftool", "link", "detach", "pinned", str(pins[0])])
+                taken.append(time.monotonic())
+        self.assertEqual(len(taken), 14)
+        print(f"      XDP detached again and again: ten times within {taken[9] - taken[0]:.1f} s, "
+              f"three more took {taken[13] - taken[10]:.1f} s")
+        # Ten are put back at once, and one a second from then on.
+        self.assertGreater(taken[13] - taken[10], 2)
+        self.assertEqual(self.kinds(one, serial).count("program_fought"), 1)
+        self.wait_says(one, "goes on taking the program off")
+        self.returns(one)
+        self.assert_settled(one)

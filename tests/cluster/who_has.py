@@ -3,10 +3,10 @@
 """Asks the link who has an address, by ARP or a neighbour solicitation, and tells who answers.
 
     who_has.py INTERFACE OWN-MAC OWN-ADDRESS ADDRESS SECONDS [TIMES]
-    who_has.py INTERFACE OWN-MAC OWN-ADDRESS ADDRESS --claim TIMES
+    who_has.py INTERFACE OWN-MAC OWN-ADDRESS ADDRESS --claim TIMES [SAID-MAC]
 
 Prints a JSON list of MAC addresses. The kernel's own neighbour entries are not asked, and are left
-as they are. `--claim` says that OWN-MAC has ADDRESS, by a gratuitous ARP every 0.3 s.
+as they are. `--claim` says that OWN-MAC, or SAID-MAC, has ADDRESS, by a gratuitous ARP every 0.3 s.
 """
 
 import ipaddress
@@ -74,10 +74,11 @@ def main():
     plug = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     plug.bind((interface, ETH_P_ALL if seconds != "--claim" else 0))
     if seconds == "--claim":
+        said = mac_bytes(sys.argv[7]) if len(sys.argv) > 7 else mac
         for turn in range(times):
             time.sleep(CLAIM_PAUSE if turn else 0)
             plug.send(b"\xff" * 6 + mac + struct.pack("!H", ETH_P_ARP)
-                      + arp(ARP_REQUEST, mac, wanted, wanted))
+                      + arp(ARP_REQUEST, said, wanted, wanted))
         return
     found = set()
     for _ in range(times):

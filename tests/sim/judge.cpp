@@ -117,10 +117,16 @@ void Judge::judge_liveness(std::size_t judging, std::size_t judged) const {
 // After the last heartbeat, as sync/peer_life.h says: half an interval less
 // than dead_after, and the last round, which is as long as answers were
 // measured to take, at most dead_after intervals. Who has slept judges a round
-// later: see above.
+// later: see above. What a stream answered may have been under way when its
+// sender fell silent: the round in which it comes is followed by another one,
+// both as long as its answers take.
 Time Judge::dead_within() const {
     const Time silence = plan_.interval * plan_.dead_after - plan_.interval / 2;
-    const Time round = slow_answers_ ? plan_.interval * plan_.dead_after : plan_.interval;
+    const Time longest = plan_.interval * plan_.dead_after;
+    const bool answered = answered_ && schedule_.now() - *answered_ <= 4 * longest + 1s;
+    const Time round = answered        ? longest + plan_.interval
+                       : slow_answers_ ? longest
+                                       : plan_.interval;
     // A tick may come a sixteenth of an interval late.
     return silence + round + plan_.interval / 8 + 5ms + (delayed_ ? underway_most : Time(0));
 }

@@ -32,6 +32,8 @@ public:
     void on_delay() { delayed_ = slow_answers_ = true; }
     // A node stands still: answers that it gives are measured to take long.
     void on_slow_answers() { slow_answers_ = true; }
+    // Some stream has brought the answer to a question.
+    void on_stream_answer() { answered_ = schedule_.now(); }
 
     // What is not as it has to be once all has healed; empty: all nodes are in
     // step.
@@ -84,6 +86,7 @@ private:
     Time troubled_{0};
     bool delayed_ = false;
     bool slow_answers_ = false;
+    std::optional<Time> answered_;
     std::vector<std::uint64_t> compared_;  // by pair: sum of the versions that were found equal
 };
 

@@ -31,6 +31,7 @@ public:
     virtual void send(std::size_t from, std::size_t to, std::size_t path,
                       const sync::Heartbeat& heartbeat) = 0;
     virtual void on_change(std::size_t node, const sync::MembershipChange& change) = 0;
+    virtual void on_stream_answer() = 0;
     virtual void say(const std::string& what) = 0;  // only shown
     virtual bool is_shown() const = 0;
 };

@@ -102,6 +102,7 @@ sync::Heartbeat Node::words_for(std::size_t peer) {
 
 void Node::on_stream_answer(std::size_t peer, const sync::Heartbeat& said, Time asked) {
     if (!running_) return;
+    world_.on_stream_answer();
     std::optional<sync::Heartbeat> heard = said;
     if (plan_.breakage == Breakage::wordless_answer) heard.reset();
     take(running_->membership.on_stream_answer(index_of(peer), heard, clock_.monotonic(asked),

@@ -26,14 +26,18 @@ void VipHands::set_duties(std::vector<sync::VipDuty> duties) {
     want_work(Time(around_.random.between(0, most.count())));
 }
 
+// The earliest time counts: an order does not wait for what is mended at leisure.
 void VipHands::want_work(Time span) {
-    if (due_) return;
-    due_ = true;
-    around_.later(span, [this] { work(); });
+    const sync::Moment at = around_.now() + span;
+    if (due_ && *due_ <= at) return;
+    due_ = at;
+    around_.later(span, [this, at] {
+        if (due_ == at) work();
+    });
 }
 
 void VipHands::work() {
-    due_ = false;
+    due_.reset();
     if (around_.trouble.hang) return want_work(10ms);
     std::vector<sync::VipHolding> holdings;
     for (const sync::VipDuty& duty : duties_)

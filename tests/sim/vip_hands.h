@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "sim/plan.h"
@@ -68,7 +69,7 @@ private:
     Around around_;
     std::vector<sync::VipDuty> duties_;
     std::map<std::size_t, Row> rows_;
-    bool due_ = false;
+    std::optional<sync::Moment> due_;
 };
 
 }  // namespace bascule::sim

@@ -31,6 +31,7 @@ public:
     void send(std::size_t from, std::size_t to, std::size_t path,
               const sync::Heartbeat& heartbeat) override;
     void on_change(std::size_t node, const sync::MembershipChange& change) override;
+    void on_stream_answer() override { judge_.on_stream_answer(); }
     void say(const std::string& what) override;
     void on_duties(std::size_t node, std::span<const sync::VipDuty> duties) override;
     void on_announced(std::size_t node, std::size_t vip) override;

@@ -25,9 +25,9 @@ TEST(DoctorCluster, OneThatIsWell) {
     const Examination examination = examined(good_cluster());
     EXPECT_EQ(codes_found(examination), Codes{});
     for (const char* code :
-         {"own-address-missing", "path-closed", "peer-silent", "peer-incompatible", "path-down",
-          "path-one-way", "heartbeats-refused", "peer-config", "peer-ring", "sessions-behind",
-          "clock-skew", "heartbeat-priority", "state-problem"})
+         {"own-address-missing", "path-closed", "wire-closed", "peer-silent", "peer-incompatible",
+          "path-down", "path-one-way", "heartbeats-refused", "peer-config", "peer-ring",
+          "sessions-behind", "clock-skew", "heartbeat-priority", "state-problem"})
         EXPECT_EQ(result_of(examination, code), Result::well) << code;
     for (const char* code : {"witness-none", "witness-silent"})
         EXPECT_EQ(result_of(examination, code), Result::not_needed) << code;
@@ -55,6 +55,14 @@ TEST(DoctorCluster, APathThatIsClosedForWantOfItsAddressIsToldOnce) {
     EXPECT_EQ(codes_found(examined(look)), Codes{"path-closed"});
     look.own[0].second = false;
     EXPECT_EQ(codes_found(examined(look)), Codes{"own-address-missing"});
+}
+
+TEST(DoctorCluster, TheLinkOfTheVipsIsClosed) {
+    ClusterLook look = good_cluster();
+    look.wire_problem = "no packet socket: Operation not permitted";
+    const Examination examination = examined(look);
+    EXPECT_EQ(codes_found(examination), Codes{"wire-closed"});
+    EXPECT_NE(finding_of(examination, "wire-closed").advice.find("CAP_NET_RAW"), std::string::npos);
 }
 
 TEST(DoctorCluster, PeersThatAreIll) {

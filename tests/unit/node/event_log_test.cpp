@@ -64,6 +64,8 @@ TEST(EventLog, SpeaksPlainly) {
               "backend web/web1 is up again after 12s");
     EXPECT_EQ(words(Kind::path_down, "lb2 10.9.0.12:7400", "nothing is heard by it"),
               "path to lb2 10.9.0.12:7400 is down: nothing is heard by it");
+    EXPECT_EQ(words(Kind::program_fought, "eth0", "10 times"),
+              "eth0: the program is taken off 10 times");
     EXPECT_EQ(words(Kind::peer_dead, "lb2", "no heartbeat"), "peer lb2 is dead: no heartbeat");
     EXPECT_EQ(words(Kind::reload_refused, "", "the configuration has errors"),
               "reload: the configuration has errors");

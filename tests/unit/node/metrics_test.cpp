@@ -40,6 +40,8 @@ MetricFacts full_facts() {
     facts.vips_announced = 9;
     facts.peers = {{"lb2", true, true, {{"10.9.0.12:7400", 0.00025}}, -0.5, 0.125, 1, 2, 3, 4, 5}};
     facts.sync_dropped = 6;
+    facts.wire = {21, 22, 23, 24, 25, 26};
+    facts.programs_restored = 27;
     facts.interfaces = {{"eth0", "native"}, {"eth1", "none"}};
     facts.version = "1.2.3";
     facts.config_hash = "abc";
@@ -88,6 +90,12 @@ TEST(Metrics, ValuesAreThoseOfTheFacts) {
     EXPECT_EQ(value(facts, "bascule_session_table_entries{family=\"ipv6\"}"), "12");
     EXPECT_EQ(value(facts, "bascule_session_table_capacity{family=\"ipv4\"}"), "1000");
     EXPECT_EQ(value(facts, "bascule_node_role{vip=\"fd00::100\"}"), "0");
+    EXPECT_EQ(value(facts, "bascule_programs_restored_total"), "27");
+    int count = 21;
+    for (const char* outcome : {"sent", "failed", "received", "unopened", "ignored", "dropped"})
+        EXPECT_EQ(
+            value(facts, std::string("bascule_wire_frames_total{outcome=\"") + outcome + "\"}"),
+            std::to_string(count++));
     EXPECT_EQ(value(facts, "bascule_peer_rtt_seconds{peer=\"lb2\",path=\"10.9.0.12:7400\"}"),
               "0.00025");
     EXPECT_EQ(value(facts, "bascule_peer_clock_skew_seconds{peer=\"lb2\"}"), "-0.5");

@@ -61,6 +61,11 @@ TEST_F(PeerFindingsTest, ANodeThatSpeaksToNobodySaysWhy) {
     expect(Level::problem, "cluster edge: no descriptors");
 }
 
+TEST_F(PeerFindingsTest, TheLinkOfTheVipsIsClosed) {
+    view_.heartbeats.wire.problem = "no packet socket: Operation not permitted";
+    expect(Level::notice, "on the links of VIPs: no packet socket: Operation not permitted");
+}
+
 TEST_F(PeerFindingsTest, DeadPeers) {
     notes().dead = now - 1s;
     view_.heartbeats.peers[0].liveness = Liveness::dead;

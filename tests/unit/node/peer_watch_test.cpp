@@ -86,6 +86,19 @@ TEST_F(PeerWatchTest, AnIncarnationIsNewOnce) {
     EXPECT_FALSE(watch_.is_new(0, 8));
 }
 
+TEST_F(PeerWatchTest, ItLeavesItsPathsOnce) {
+    sync::PeerView view;
+    EXPECT_FALSE(watch_.has_left_paths(0, view));
+    view.by_wire = true;
+    EXPECT_TRUE(watch_.has_left_paths(0, view));
+    EXPECT_FALSE(watch_.has_left_paths(0, view))
+        << "whatever connects since does so by another way";
+    view.by_wire = false;
+    EXPECT_FALSE(watch_.has_left_paths(0, view));
+    view.by_wire = true;
+    EXPECT_TRUE(watch_.has_left_paths(0, view));
+}
+
 TEST_F(PeerWatchTest, APathThatIsSilentForLongIsDown) {
     auto told = report(0ms);
     ASSERT_EQ(kinds(told), (std::vector{Kind::path_up, Kind::path_up}));

@@ -49,14 +49,19 @@ protected:
                                   "two address 02:00:00:00:00:02 && ip link set one up && "
                                   "ip link set two up"),
                       0);
+            // Before its carrier is seen a link drops what it is to send.
+            ASSERT_EQ(std::system("for i in $(seq 200); do "
+                                  "[ $(ip -o link show | grep -c 'state UP') = 2 ] && exit 0; "
+                                  "sleep 0.02; done; exit 1"),
+                      0);
             here_ = {static_cast<int>(::if_nametoindex("one")), mac(1)};
             there_ = {static_cast<int>(::if_nametoindex("two")), mac(2)};
             body();
         }).join();
     }
     // What comes within a while, at most so many.
-    void read(HeartbeatWire& wire, std::size_t count = 1) {
-        const auto end = std::chrono::steady_clock::now() + 2s;
+    void read(HeartbeatWire& wire, std::size_t count = 1, std::chrono::milliseconds wait = 2s) {
+        const auto end = std::chrono::steady_clock::now() + wait;
         const std::size_t before = heard_.size();
         while (heard_.size() - before < count && std::chrono::steady_clock::now() < end) {
             pollfd ready{wire.readable(), POLLIN, 0};
@@ -79,6 +84,7 @@ protected:
 TEST_F(WireTest, AFrameComesAsItWasSentAndTellsFromWhere) {
     on_link([this] {
         HeartbeatWire wire(20ms);
+        wire.set_links({"one", "two"});
         EXPECT_EQ(wire.readable(), -1) << "closed";
         EXPECT_FALSE(wire.send({here_.ifindex, mac(2)}, frame()));
         wire.look_after();
@@ -101,6 +107,7 @@ TEST_F(WireTest, AFrameComesAsItWasSentAndTellsFromWhere) {
 TEST_F(WireTest, WhatIsNotOursDoesNotWakeAnybody) {
     on_link([this] {
         HeartbeatWire wire(20ms);
+        wire.set_links({"one", "two"});
         wire.look_after();
         Bytes other = frame();
         other[3] = 2;
@@ -115,9 +122,118 @@ TEST_F(WireTest, WhatIsNotOursDoesNotWakeAnybody) {
     });
 }
 
+TEST_F(WireTest, OnlyLinksOfVipsAreHeard) {
+    on_link([this] {
+        HeartbeatWire wire(20ms);
+        wire.look_after();
+        const WirePlace to_two{here_.ifindex, mac(2)};
+        const auto ignored_after_one = [&] {
+            wire.send(to_two, frame());
+            read(wire, 1, 200ms);
+            return wire.state().ignored;
+        };
+        EXPECT_EQ(ignored_after_one(), 1U) << "none is told yet";
+        wire.set_links({"one", "not-there", "a-name-that-is-too-long"});
+        EXPECT_EQ(ignored_after_one(), 2U) << "it comes by the far end";
+        EXPECT_TRUE(heard_.empty());
+        EXPECT_EQ(wire.state().received, 0U);
+        wire.set_links({"two"});
+        EXPECT_EQ(ignored_after_one(), 2U);
+        EXPECT_EQ(heard_.size(), 1U);
+        wire.set_links({});
+        EXPECT_EQ(ignored_after_one(), 3U);
+        EXPECT_EQ(heard_.size(), 1U);
+    });
+}
+
+TEST_F(WireTest, ALinkIsKnownByItsName) {
+    on_link([this] {
+        HeartbeatWire wire(20ms);
+        wire.look_after();
+        wire.set_links({"two"});
+        ASSERT_EQ(std::system("ip link set two down && ip link set two name three && "
+                              "ip link set three up"),
+                  0);
+        wire.look_after();
+        wire.send({here_.ifindex, mac(2)}, frame());
+        read(wire, 1, 200ms);
+        EXPECT_EQ(wire.state().ignored, 1U) << "it is another one now";
+        // Made anew, with another index.
+        ASSERT_EQ(std::system("ip link del one && ip link add one type veth peer name two "
+                              "address 02:00:00:00:00:02 && ip link set one up && "
+                              "ip link set two up"),
+                  0);
+        ASSERT_NE(static_cast<int>(::if_nametoindex("two")), there_.ifindex);
+        wire.look_after();
+        ASSERT_TRUE(wire.send({static_cast<int>(::if_nametoindex("one")), mac(2)}, frame()));
+        read(wire);
+        EXPECT_EQ(heard_.size(), 1U);
+        EXPECT_EQ(wire.state().ignored, 1U);
+    });
+}
+
+// A VIP's interface is asked on and heard on, not what it is made of.
+TEST_F(WireTest, OfABridgeTheFramesComeByTheBridge) {
+    on_link([this] {
+        ASSERT_EQ(std::system("ip link add up0 address 02:00:00:00:00:02 type bridge && "
+                              "ip link set two master up0 && ip link set up0 up"),
+                  0);
+        const int bridge = static_cast<int>(::if_nametoindex("up0"));
+        HeartbeatWire wire(20ms);
+        wire.look_after();
+        wire.set_links({"up0"});
+        ASSERT_TRUE(wire.send({here_.ifindex, mac(2)}, frame()));
+        read(wire);
+        ASSERT_EQ(heard_.size(), 1U);
+        EXPECT_EQ(from_, (WirePlace{bridge, mac(1)}));
+        wire.set_links({"one"});
+        ASSERT_TRUE(wire.send({bridge, mac(1)}, frame()));
+        read(wire);
+        EXPECT_EQ(heard_.size(), 2U);
+        EXPECT_EQ(wire.state().ignored, 0U) << "by its part they do not come as well";
+    });
+}
+
+TEST_F(WireTest, OfABondAndOfAVlanTheFramesComeByTheUpperOne) {
+    on_link([this] {
+        if (std::system("ip link set two down && ip link add up0 address 02:00:00:00:00:02 "
+                        "type bond mode active-backup && ip link set two master up0 && "
+                        "ip link set up0 up && ip link add link up0 name up0.7 type vlan id 7 && "
+                        "ip link set up0.7 up && ip link add link one name one.7 type vlan id 7 && "
+                        "ip link set one.7 up") != 0)
+            GTEST_SKIP() << "this kernel has no bonds or VLANs";
+        const auto index = [](const char* name) {
+            return static_cast<int>(::if_nametoindex(name));
+        };
+        HeartbeatWire wire(20ms);
+        wire.look_after();
+        wire.set_links({"up0"});
+        ASSERT_TRUE(wire.send({index("one"), mac(2)}, frame()));
+        ASSERT_TRUE(wire.send({index("one.7"), mac(2)}, frame()));
+        read(wire, 2, 500ms);
+        ASSERT_EQ(heard_.size(), 1U);
+        EXPECT_EQ(from_, (WirePlace{index("up0"), mac(1)}));
+        EXPECT_EQ(wire.state().ignored, 1U) << "the VLAN's";
+        wire.set_links({"up0.7"});
+        ASSERT_TRUE(wire.send({index("one"), mac(2)}, frame()));
+        ASSERT_TRUE(wire.send({index("one.7"), mac(2)}, frame()));
+        read(wire, 2, 500ms);
+        ASSERT_EQ(heard_.size(), 2U);
+        EXPECT_EQ(from_, (WirePlace{index("up0.7"), mac(1)}));
+        EXPECT_EQ(wire.state().ignored, 2U);
+        // What answers goes back by it, with its tag.
+        wire.set_links({"one.7"});
+        ASSERT_TRUE(wire.send({index("up0.7"), mac(1)}, frame()));
+        read(wire);
+        EXPECT_EQ(heard_.size(), 3U);
+        EXPECT_EQ(from_, (WirePlace{index("one.7"), mac(2)}));
+    });
+}
+
 TEST_F(WireTest, AFloodIsReadInTurns) {
     on_link([this] {
         HeartbeatWire wire(20ms);
+        wire.set_links({"one", "two"});
         wire.look_after();
         for (std::size_t i = 0; i < 5 * in_an_interval; ++i)
             wire.send({here_.ifindex, mac(2)}, frame());
@@ -134,6 +250,7 @@ TEST_F(WireTest, AFloodIsReadInTurns) {
 TEST_F(WireTest, ALinkThatIsDownOrGoneIsAnErrorThatIsCounted) {
     on_link([this] {
         HeartbeatWire wire(20ms);
+        wire.set_links({"one", "two"});
         wire.look_after();
         ASSERT_EQ(std::system("ip link set one down"), 0);
         EXPECT_FALSE(wire.send({here_.ifindex, mac(2)}, frame()));

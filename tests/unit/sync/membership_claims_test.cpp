@@ -156,6 +156,25 @@ TEST_F(MembershipClaims, OfWhoNeedsANewerReleaseOnlyWhatItHasCounts) {
 
 // ---- out of turn ----
 
+// Names are counted differently where there are others.
+TEST_F(MembershipClaims, WhomItHearsCountsOnlyByTheSameConfiguration) {
+    become_alive();
+    NodeFacts own;
+    own.config_hash = 3;
+    membership->set_facts(own);
+    for (const std::uint64_t theirs : {3, 4, 3}) {
+        pass(interval);
+        Heartbeat said = claiming(VipRole::ready, 7);
+        said.facts.config_hash = theirs;
+        said.claims[0].heard = true;
+        said.claims[0].holder = 2;
+        hear(said);
+        ASSERT_EQ(membership->claims(0).size(), 1U);
+        EXPECT_TRUE(membership->claims(0)[0].heard);
+        EXPECT_EQ(membership->claims(0)[0].holder, theirs == 3 ? 2 : 0);
+    }
+}
+
 TEST_F(MembershipClaims, SpeakSaysItAtOnceByEveryPath) {
     begin(options(2));
     talk(3);

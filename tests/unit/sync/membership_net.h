@@ -78,7 +78,11 @@ public:
     void pause(std::size_t node, Nanoseconds span) { nodes_[node].awake_at = now_ + span; }
     // A host that is suspended: its clock stands still as well.
     void suspend_clock(std::size_t node, Nanoseconds span) { nodes_[node].origin -= span; }
-    void set_streams(bool work) { streams_ = work; }
+    // A question takes `delay` there, and its answer as long back.
+    void set_streams(bool work, Nanoseconds delay = 100us) {
+        streams_ = work;
+        stream_delay_ = delay;
+    }
     // As if its wall clock were set.
     void step_wall(std::size_t node, std::chrono::milliseconds by) { nodes_[node].wall += by; }
 
@@ -142,6 +146,7 @@ private:
         Heartbeat heartbeat;
         bool answer = false;  // of the stream, from `from`
         bool ask = false;
+        Nanoseconds asked{0};
     };
     struct Node {
         Moment origin{};
@@ -184,12 +189,13 @@ private:
         const std::size_t from = index(flying.to, flying.from);
         if (flying.ask)
             post({flying.to, flying.from, 0,
-                  membership.for_stream(from, local(flying.to), wall(flying.to)), true, false},
-                 100us);
+                  membership.for_stream(from, local(flying.to), wall(flying.to)), true, false,
+                  flying.asked},
+                 stream_delay_);
         else if (flying.answer)
-            take(flying.to,
-                 membership.on_stream_answer(from, flying.heartbeat, local(flying.to) - 200us,
-                                             local(flying.to), wall(flying.to)));
+            take(flying.to, membership.on_stream_answer(from, flying.heartbeat,
+                                                        nodes_[flying.to].origin + flying.asked,
+                                                        local(flying.to), wall(flying.to)));
         else
             take(flying.to, membership.on_heartbeat(from, flying.path, flying.heartbeat,
                                                     local(flying.to), wall(flying.to)));
@@ -199,7 +205,8 @@ private:
         for (const MembershipChange& change : out.changes)
             said_.push_back({now_, node, change});
         for (const std::size_t peer : out.probe_streams)
-            if (streams_) post({node, node_of(node, peer), 0, {}, false, true}, 100us);
+            if (streams_)
+                post({node, node_of(node, peer), 0, {}, false, true, now_}, stream_delay_);
         for (const HeartbeatToSend& send : out.send) {
             ++sent_;
             const std::size_t to = node_of(node, send.peer);
@@ -230,6 +237,7 @@ private:
     std::uint64_t incarnations_ = 100;
     Nanoseconds slept_longest_{0};
     bool streams_ = false;
+    Nanoseconds stream_delay_{0};
 };
 
 }  // namespace bascule::sync::test

@@ -147,6 +147,33 @@ TEST(MembershipNet, HeartbeatsNeverPassAndTheStreamAnswers) {
     EXPECT_EQ(net.liveness(0, 1), Liveness::dead);
 }
 
+// The same between two houses: its answers take longer than an interval.
+TEST(MembershipNet, WhoAnswersByASlowStreamAloneIsNotFoundDead) {
+    for (const Nanoseconds there : {10ms, 15ms, 30ms, 45ms}) {
+        MembershipNet net({});
+        net.every_way([](Way& way) { way.cut = true; });
+        net.set_streams(true, there);
+        net.run(10s);
+        EXPECT_EQ(net.story(0, 1), "unknown>suspect") << there.count();
+        EXPECT_EQ(net.story(1, 0), "unknown>suspect") << there.count();
+        net.set_streams(false);
+        net.run(2 * 190ms);
+        EXPECT_EQ(net.liveness(0, 1), Liveness::dead) << there.count();
+    }
+}
+
+// Longer than a death takes to be found: it is dead, and stays so.
+TEST(MembershipNet, WhoAnswersByAStreamTooSlowIsDead) {
+    MembershipNet net({});
+    net.run(1s);
+    net.forget_said();
+    net.every_way([](Way& way) { way.cut = true; });
+    net.set_streams(true, 60ms);
+    net.run(10s);
+    EXPECT_EQ(net.liveness(0, 1), Liveness::dead);
+    EXPECT_EQ(net.story(0, 1), "alive>suspect suspect>dead");
+}
+
 TEST(MembershipNet, APausedNodeIsDeadToOthersAndBlamesNobody) {
     MembershipNet net({});
     net.run(1s);

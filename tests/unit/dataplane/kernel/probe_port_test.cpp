@@ -73,6 +73,21 @@ TEST_F(ProbePortTest, IsPutOnGenericAndIsNoneOfTheAttachments) {
     EXPECT_NE(query.skb_prog_id, 0U) << "generic";
 }
 
+TEST_F(ProbePortTest, OfAnotherLayoutIsSwappedInPlace) {
+    open();
+    set();
+    const std::uint32_t first = program_on("pr");
+    const std::uint32_t link = id_of_link(pin("probe/link"));
+    plane_.reset();
+    std::filesystem::rename(options_.bpffs + "/v" + std::to_string(BSC_LAYOUT_VERSION),
+                            options_.bpffs + "/v1");
+    open();
+    EXPECT_EQ(program_on("pr"), first);
+    set();
+    EXPECT_NE(program_on("pr"), first);
+    EXPECT_EQ(id_of_link(pin("probe/link")), link);
+}
+
 TEST_F(ProbePortTest, SurvivesCloseAndIsSwappedInPlaceOnce) {
     open();
     set();

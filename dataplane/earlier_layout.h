@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a daemon whose tables have another layout left in the kernel: an upgrade meets it. Its
+// tables cannot be read; its links can go on, so that no interface is without a program for a
+// moment. Called while nothing else touches the pins.
+#pragma once
+
+#include "base/result.h"
+#include "dataplane/bpffs.h"
+
+namespace bascule::dataplane {
+
+// Links of other layouts become those of this one, under which the program is swapped like that of
+// an earlier process. A link whose place is taken hangs on an interface that is gone, or renamed:
+// it is taken off. May be repeated after a death at any point.
+Result<void> inherit_links(const Pins& pins);
+// Takes away what is left of other layouts, once their programs have been swapped or must not
+// return.
+Result<void> drop_other_layouts(const Pins& pins);
+
+}  // namespace bascule::dataplane
