@@ -54,9 +54,9 @@
 // long, then; and nobody only where the newer one cannot have it any more, which both say. Of equal
 // priorities nobody takes from who has it (10): the name counts where nobody has it.
 //
-// Announcements begin anew for who has it when a peer comes to life, does not have it any more, or
-// hears it for the first time (it may have been about to take the VIP):
-// the last word on the wire is its own.
+// Announcements begin anew for who has it when a peer comes to life, does not have it any more,
+// hears it for the first time, or could take it and cannot any more (these two may have been about
+// to take the VIP, and have told the network so): the last word on the wire is its own.
 // Lingering: for a second the address stays, but is not found any more (its deadline has passed),
 // so that what still arrives is treated as before. Not where no program is attached: there nothing
 // keeps the host from answering for it.

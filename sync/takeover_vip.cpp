@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "sync/takeover_rank.h"
+
 namespace bascule::sync {
 
 void VipTakeover::set(TakeoverVip vip, std::size_t hint) {
@@ -64,6 +66,7 @@ void VipTakeover::learn_epochs(const TakeoverAround& around) {
 void VipTakeover::note_demotions(const TakeoverAround& around) {
     peer_had_it_.resize(around.peers.size(), false);
     peer_heard_none_.resize(around.peers.size(), false);
+    peer_could_take_.resize(around.peers.size(), false);
     // Who has slept, and keeps it, may have been replaced meanwhile by one that is gone again.
     bool announce = around.slept > Nanoseconds(0);
     for (std::size_t i = 0; i < around.peers.size(); ++i) {
@@ -76,6 +79,10 @@ void VipTakeover::note_demotions(const TakeoverAround& around) {
         const bool hears = claim != nullptr && claim->heard;
         announce = announce || (peer_heard_none_[i] && hears);
         peer_heard_none_[i] = claim != nullptr && !hears;
+        // The same, and given up before its next heartbeat could say that it has it.
+        const bool can = claim != nullptr && can_take(claim->role);
+        announce = announce || (peer_could_take_[i] && !has && !can);
+        peer_could_take_[i] = can;
     }
     if (announce && state_ == State::having) ++announcements_;
 }

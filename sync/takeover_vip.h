@@ -126,6 +126,7 @@ private:
     std::string last_holder_;
     std::vector<bool> peer_had_it_;
     std::vector<bool> peer_heard_none_;
+    std::vector<bool> peer_could_take_;
 };
 
 }  // namespace bascule::sync

@@ -262,6 +262,10 @@ std::string VipJudge::still_apart() const {
         for (const auto& node : nodes_)
             if (!node->vips_host().kernel.is_attached()) return "a program is detached";
         if (found.empty()) return vip_name(vip) + " is nowhere";
+        // Until its word has reached the others, one of them may take it just as rightly: a node
+        // that becomes ready comes before one that is only fit.
+        if (now - of(holder, vip).ordered <= reaction())
+            return vip_name(vip) + " was taken by " + found + " just now";
         const sync::VipClaim& said = of(holder, vip).said;
         if (said.role != VipRole::holding)
             return found + " has " + vip_name(vip) + " and says " + name_of(said.role);

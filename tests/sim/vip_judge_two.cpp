@@ -97,6 +97,8 @@ void VipJudge::complain_of_both(std::size_t vip, std::size_t one, std::size_t ot
                     vip_name(vip) + " for " + ms(schedule_.now() - from) + ", though " + how);
 }
 
+// From an order on: the hands answer, that is said with the next round at the latest, which may
+// come a little late, and arrives.
 Time VipJudge::reaction() const {
     return plan_.interval + plan_.interval / 4 + hands_and_mail;
 }

@@ -49,15 +49,18 @@ protected:
                                   "two address 02:00:00:00:00:02 && ip link set one up && "
                                   "ip link set two up"),
                       0);
-            // Before its carrier is seen a link drops what it is to send.
-            ASSERT_EQ(std::system("for i in $(seq 200); do "
-                                  "[ $(ip -o link show | grep -c 'state UP') = 2 ] && exit 0; "
-                                  "sleep 0.02; done; exit 1"),
-                      0);
+            wait_for_links();
             here_ = {static_cast<int>(::if_nametoindex("one")), mac(1)};
             there_ = {static_cast<int>(::if_nametoindex("two")), mac(2)};
             body();
         }).join();
+    }
+    // Before its carrier is seen a link drops what it is to send.
+    static void wait_for_links() {
+        ASSERT_EQ(std::system("for i in $(seq 200); do "
+                              "ip -o link show type veth | grep -qv 'state UP' || exit 0; "
+                              "sleep 0.02; done; exit 1"),
+                  0);
     }
     // What comes within a while, at most so many.
     void read(HeartbeatWire& wire, std::size_t count = 1, std::chrono::milliseconds wait = 2s) {
@@ -154,6 +157,7 @@ TEST_F(WireTest, ALinkIsKnownByItsName) {
         ASSERT_EQ(std::system("ip link set two down && ip link set two name three && "
                               "ip link set three up"),
                   0);
+        wait_for_links();
         wire.look_after();
         wire.send({here_.ifindex, mac(2)}, frame());
         read(wire, 1, 200ms);
@@ -163,6 +167,7 @@ TEST_F(WireTest, ALinkIsKnownByItsName) {
                               "address 02:00:00:00:00:02 && ip link set one up && "
                               "ip link set two up"),
                   0);
+        wait_for_links();
         ASSERT_NE(static_cast<int>(::if_nametoindex("two")), there_.ifindex);
         wire.look_after();
         ASSERT_TRUE(wire.send({static_cast<int>(::if_nametoindex("one")), mac(2)}, frame()));
@@ -202,6 +207,7 @@ TEST_F(WireTest, OfABondAndOfAVlanTheFramesComeByTheUpperOne) {
                         "ip link set up0.7 up && ip link add link one name one.7 type vlan id 7 && "
                         "ip link set one.7 up") != 0)
             GTEST_SKIP() << "this kernel has no bonds or VLANs";
+        wait_for_links();
         const auto index = [](const char* name) {
             return static_cast<int>(::if_nametoindex(name));
         };
