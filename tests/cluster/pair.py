@@ -274,8 +274,10 @@ def sessions(node, *filters):
 
 
 def established(node):
+    """What a node has, and tells: a session whose backend was taken away is nobody's until its next
+    packet."""
     return {flow_of(each): each["backend"]
-            for each in sessions(node, "--state", "established")}
+            for each in sessions(node, "--state", "established") if each.get("backend")}
 
 
 def flow_of(session):

@@ -82,6 +82,9 @@ class KeepalivedTest(ClusterTest):
         process = self.running.pop(node.name)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        # The next one would take whoever has these numbers by then for the former one.
+        for name in ("keepalived.pid", "vrrp.pid"):
+            (node.directory / name).unlink(missing_ok=True)
 
     def holders(self):
         return [node.name for node in self.lab.nodes if VIP4 in node.addresses()]

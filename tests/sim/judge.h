@@ -38,6 +38,8 @@ public:
     // What is not as it has to be once all has healed; empty: all nodes are in
     // step.
     std::string still_apart() const;
+    // What may part tables that are equal now; empty: nothing.
+    std::string on_its_way() const;
     // Flows whose backends differ; empty: none.
     std::string tables_differ(std::size_t one, std::size_t other) const;
 

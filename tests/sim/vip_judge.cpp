@@ -244,6 +244,16 @@ std::string VipJudge::best(std::size_t vip) const {
     return Node::name(best);
 }
 
+// Until the word of who took a VIP has reached the others, one of them may take it just as rightly:
+// a node that becomes ready comes before one that is only fit, as it was when it spoke last.
+std::string VipJudge::on_its_way() const {
+    for (std::size_t vip = 0; vip < plan_.vips; ++vip)
+        for (std::size_t node = 0; node < nodes_.size(); ++node)
+            if (of(node, vip).held && schedule_.now() - of(node, vip).ordered <= reaction())
+                return vip_name(vip) + " was taken by " + Node::name(node) + " just now";
+    return {};
+}
+
 std::string VipJudge::still_apart() const {
     const Time now = schedule_.now();
     for (std::size_t vip = 0; vip < plan_.vips; ++vip) {
@@ -262,10 +272,6 @@ std::string VipJudge::still_apart() const {
         for (const auto& node : nodes_)
             if (!node->vips_host().kernel.is_attached()) return "a program is detached";
         if (found.empty()) return vip_name(vip) + " is nowhere";
-        // Until its word has reached the others, one of them may take it just as rightly: a node
-        // that becomes ready comes before one that is only fit.
-        if (now - of(holder, vip).ordered <= reaction())
-            return vip_name(vip) + " was taken by " + found + " just now";
         const sync::VipClaim& said = of(holder, vip).said;
         if (said.role != VipRole::holding)
             return found + " has " + vip_name(vip) + " and says " + name_of(said.role);

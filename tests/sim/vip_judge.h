@@ -46,6 +46,8 @@ public:
 
     // What is not as it has to be once all has healed; empty: nothing.
     std::string still_apart() const;
+    // Who took a VIP, and may not be known to have it yet; empty: nobody.
+    std::string on_its_way() const;
     std::uint64_t takings() const { return takings_; }
 
 private:

@@ -146,10 +146,11 @@ bool VipJudge::yields(std::size_t node, std::size_t vip) const {
     return kernel.yields(vip) && kernel.is_attached();
 }
 
-// Who left while nobody could take it is found until somebody does, and announces it.
+// Who left while nobody could take it is found until somebody does, and announces it: not one that
+// has died, or stands still, before its hands did.
 void VipJudge::judge_parted(std::size_t vip, std::size_t gone, std::size_t taker,
                             Time since) const {
-    if (!yields(gone, vip) || !obeys(taker)) return;
+    if (!yields(gone, vip) || !obeys(taker) || !is_awake(taker)) return;
     if (is_awake(gone) && of(gone, vip).decided) return;
     // Both are found since it took, and not for another reason.
     const Time ordered = of(taker, vip).ordered;

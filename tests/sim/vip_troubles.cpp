@@ -33,8 +33,8 @@ void VipTroubles::set_carrier(std::size_t node, std::size_t vip, bool carrier) {
 
 void VipTroubles::set_links(std::size_t node, bool up) {
     NodeVipsHost& host = world_.nodes_[node]->vips_host();
-    host.hears = up;
-    host.hears_since = world_.now();
+    // Of an earlier boot, too, they may come up: they are up from the first of these on.
+    if (!std::exchange(host.hears, up) || !up) host.hears_since = world_.now();
     for (std::size_t vip = 0; vip < world_.plan_.vips; ++vip)
         set_carrier(node, vip, up);
     world_.vip_judge_.on_event(world_.plan_.listen() + control_knows);

@@ -69,6 +69,7 @@ void World::come_together() {
                             " s without trouble: " + apart);
         run_until(now() + look);
         apart = still_apart();
+        if (apart.empty()) apart = on_its_way();
     } while (!apart.empty());
     const std::uint64_t takings = vip_judge_.takings();
     if (is_shown()) say("-- all are in step");
@@ -82,6 +83,11 @@ void World::come_together() {
 std::string World::still_apart() const {
     const std::string apart = judge_.still_apart();
     return apart.empty() ? vip_judge_.still_apart() : apart;
+}
+
+std::string World::on_its_way() const {
+    const std::string what = judge_.on_its_way();
+    return what.empty() ? vip_judge_.on_its_way() : what;
 }
 
 void World::live_calmly() {

@@ -49,6 +49,7 @@ private:
     void run_until(Time end);
     void come_together();
     std::string still_apart() const;
+    std::string on_its_way() const;
     void live_calmly();
 
     const Plan plan_;

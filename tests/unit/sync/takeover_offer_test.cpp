@@ -175,6 +175,25 @@ TEST_F(TakeoverOffer, AnnouncesAgainWhenAPeerHearsItAtLast) {
     EXPECT_EQ(duty().announcements, before + 1);
 }
 
+// It may have begun to take what was offered, announced it, and lost its carrier before it said so.
+TEST_F(TakeoverOffer, AnnouncesAgainWhenAPeerCannotTakeItAnyMore) {
+    begin_holding();
+    fitness.attached = false;
+    pass(200ms);
+    ASSERT_EQ(role(), VipRole::offering);
+    const std::uint64_t before = duty().announcements;
+    lb2().say(VipRole::unfit);
+    const TakeoverOutput out = look();
+    EXPECT_TRUE(out.duties_changed);
+    EXPECT_TRUE(held());
+    EXPECT_EQ(duty().announcements, before + 1);
+    lb2().say(VipRole::fit);
+    pass(200ms);
+    lb2().say(VipRole::ready);
+    pass(1s);
+    EXPECT_EQ(duty().announcements, before + 1) << "who could not take it has not announced it";
+}
+
 // It may have had the VIP while they did not hear each other.
 TEST_F(TakeoverOffer, AnnouncesAgainWhenAPeerComesToLife) {
     begin_holding();
