@@ -9,7 +9,6 @@ import unittest
 
 from pair import NOISE
 from steady import now, outage_after
-from pair import NOISE
 from takeover import KEPT, LONG, MOST_OUTAGE, TakeoverTest
 
 FIRST = ["web1", "web2", "web3", "web4", "web5"]
