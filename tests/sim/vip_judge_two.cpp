@@ -152,10 +152,12 @@ void VipJudge::judge_parted(std::size_t vip, std::size_t gone, std::size_t taker
                             Time since) const {
     if (!yields(gone, vip) || !obeys(taker) || !is_awake(taker)) return;
     if (is_awake(gone) && of(gone, vip).decided) return;
-    // Both are found since it took, and not for another reason.
+    // Both are found since it took, and not for another reason: the carrier of who left may come
+    // only after the announcement.
     const Time ordered = of(taker, vip).ordered;
+    const bool was_found = of(gone, vip).found_since <= ordered;
     const bool has_taken =
-        of(taker, vip).held && ordered <= since && since - ordered <= hands_and_mail;
+        of(taker, vip).held && was_found && ordered <= since && since - ordered <= hands_and_mail;
     if (has_taken && schedule_.now() - since > hands_and_mail)
         complain_of_both(vip, gone, taker, since, "the first one has left");
 }
