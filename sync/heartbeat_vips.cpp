@@ -70,6 +70,7 @@ bool HeartbeatVips::look(Membership& membership, Nanoseconds slept, Moment now) 
     standings_.clear();
     for (std::size_t peer = 0; peer < peer_count_; ++peer)
         standings_.push_back({.liveness = membership.liveness(peer),
+                              .incarnation = membership.incarnation(peer),
                               .incompatible = membership.incompatible(peer),
                               .hears_us = membership.hears_us(peer),
                               .witness = membership.sees_witness(peer),

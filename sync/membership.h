@@ -159,6 +159,7 @@ public:
     // The rest of what takeover wants to know of it, without view()'s price. Of one that is
     // incompatible it is not known that it sees a witness.
     bool incompatible(std::size_t peer) const;
+    Incarnation incarnation(std::size_t peer) const;  // 0: none that counts
     // And understands it.
     bool hears_us(std::size_t peer) const;
     bool sees_witness(std::size_t peer) const;

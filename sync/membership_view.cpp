@@ -115,6 +115,10 @@ bool Membership::incompatible(std::size_t peer) const {
     return impl_->peers.at(peer).said.incompatible;
 }
 
+Incarnation Membership::incarnation(std::size_t peer) const {
+    return impl_->peers.at(peer).freshness.current();
+}
+
 bool Membership::hears_us(std::size_t peer) const {
     const PeerSaid& said = impl_->peers.at(peer).said;
     return said.hears_us && said.version >= impl_->options.needs;

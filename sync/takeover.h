@@ -54,9 +54,10 @@
 // long, then; and nobody only where the newer one cannot have it any more, which both say. Of equal
 // priorities nobody takes from who has it (10): the name counts where nobody has it.
 //
-// Announcements begin anew for who has it when a peer comes to life, does not have it any more,
-// hears it for the first time, or could take it and cannot any more (these two may have been about
-// to take the VIP, and have told the network so): the last word on the wire is its own.
+// Announcements begin anew for who has it when a peer comes to life or was started anew, does not
+// have it any more, hears it for the first time, or could take it and cannot any more (each of
+// these may have been about to take the VIP, and have told the network so): the last word on the
+// wire is its own.
 // Lingering: for a second the address stays, but is not found any more (its deadline has passed),
 // so that what still arrives is treated as before. Not where no program is attached: there nothing
 // keeps the host from answering for it.
@@ -144,6 +145,7 @@ struct OwnFitness {
 // A peer as Takeover sees it.
 struct PeerStanding {
     Liveness liveness = Liveness::unknown;
+    Incarnation incarnation = 0;  // 0: none that counts
     bool incompatible = false;
     bool hears_us = true;  // it holds this node for alive
     bool witness = true;

@@ -11,6 +11,8 @@ void learn(TakeoverPeer& peer, const PeerStanding& standing, Moment now) {
     const bool lived = peer.live;
     peer.live = standing.liveness == Liveness::alive || standing.liveness == Liveness::suspect;
     peer.revived = peer.live && !lived;
+    peer.restarted = peer.live && lived && standing.incarnation != peer.incarnation;
+    peer.incarnation = standing.incarnation;
     if (peer.revived) {
         peer.live_since = now;
         peer.deaf_since = now;

@@ -19,7 +19,9 @@ struct TakeoverPeer {
     bool compatible = false;  // lives, and what it says means what this release takes it for
     bool hears_us = false;
     bool witness = false;
-    bool revived = false;     // lives since this very look
+    bool revived = false;    // lives since this very look
+    bool restarted = false;  // or is another run since
+    Incarnation incarnation = 0;
     bool ever_heard = false;  // has said what it claims
     Moment heard{};
     Moment live_since{};

@@ -73,7 +73,8 @@ void VipTakeover::note_demotions(const TakeoverAround& around) {
         if (!around.peers[i].live) continue;
         const VipClaim* claim = around.peers.claim(i, id(), hint_);
         const bool has = claim != nullptr && has_it(claim->role);
-        announce = announce || around.peers[i].revived || (peer_had_it_[i] && !has);
+        const bool anew = around.peers[i].revived || around.peers[i].restarted;
+        announce = announce || anew || (peer_had_it_[i] && !has);
         peer_had_it_[i] = has;
         // It may have begun to take the VIP, and told the network so, and nobody else.
         const bool hears = claim != nullptr && claim->heard;

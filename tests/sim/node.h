@@ -109,6 +109,8 @@ public:
     std::vector<sync::ReplicaPeerView> replica_peers() const;
     bool is_in_step() const;  // with every peer that lives, and one does
     bool is_in_step_with(std::size_t node) const;
+    // It was in step then, and may have found out since that it is not any more.
+    Time in_step_at() const { return in_step_at_; }
     // Its release is a newer one than that of others, which do not understand it.
     bool is_newer() const { return plan_.newer == index_; }
     sync::Moment local() const { return clock_.monotonic(schedule_.now()); }
@@ -175,6 +177,7 @@ private:
     bool look_due_ = false;
     Time replica_due_{0};
     Time busy_until_{0};  // the replica is looked after more often
+    Time in_step_at_{0};
 };
 
 }  // namespace bascule::sim

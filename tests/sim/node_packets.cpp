@@ -106,6 +106,7 @@ void Node::tick_replica() {
         busy_until_ = schedule_.now() + 20ms;
         read_deltas();
     }
+    if (running_->replica.synced()) in_step_at_ = schedule_.now();
     running_->replica.on_tick(local());
     for (std::size_t peer = 0; peer + 1 < plan_.nodes; ++peer)
         streams_.wake(index_, node_of(peer));

@@ -231,6 +231,8 @@ void VipJudge::judge_taking_from(std::size_t node, std::size_t vip, std::size_t 
     // What it knows of being in step is a little old. (Where a stream stalls the other end may
     // know better, until it is given up.)
     if (plan_.room < plan_.flows || judge_.was_apart_lately(2 * control_knows)) return;
+    // Its control thread hears of it a little later.
+    if (now - nodes_[node]->in_step_at() <= control_knows) return;
     if (!nodes_[node]->is_in_step_with(holder)) throw Violation(what + " and is not in step");
 }
 

@@ -22,6 +22,7 @@ constexpr Nanoseconds beat = 20ms;
 
 struct ScriptedPeer {
     Liveness liveness = Liveness::alive;
+    Incarnation incarnation = 1;
     bool speaks = true;  // its heartbeats come
     bool incompatible = false;
     bool hears_us = true;
@@ -92,6 +93,7 @@ protected:
         for (ScriptedPeer& peer : peers) {
             if (peer.speaks) peer.heard = now;
             standings.push_back({.liveness = peer.liveness,
+                                 .incarnation = peer.incarnation,
                                  .incompatible = peer.incompatible,
                                  .hears_us = peer.hears_us,
                                  .witness = peer.witness,

@@ -211,6 +211,18 @@ TEST_F(TakeoverOffer, AnnouncesAgainWhenAPeerComesToLife) {
     EXPECT_EQ(duty().announcements, before + 1) << "a suspect has not been away";
 }
 
+// It may have taken the VIP, and died before it was found dead.
+TEST_F(TakeoverOffer, AnnouncesAgainWhenAPeerWasStartedAnew) {
+    begin_holding();
+    const std::uint64_t before = duty().announcements;
+    ++lb2().incarnation;
+    look();
+    EXPECT_EQ(duty().announcements, before + 1);
+    pass(1s);
+    EXPECT_EQ(duty().announcements, before + 1);
+    EXPECT_TRUE(held());
+}
+
 TEST_F(TakeoverOffer, AnnouncesAgainAfterTheOldHolderLetGo) {
     fitness.vips[0].carrier = false;
     begin_beside(4, 100);
