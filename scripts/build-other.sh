@@ -6,5 +6,5 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
-cmake --preset release -B build/other -DBASCULE_VERSION="${1:-0.0.0-other}" </dev/null >/dev/null
+cmake --preset release -B build/other -DBASCULE_PACKAGE_VERSION="${1:-0.0.0-other}" </dev/null >/dev/null
 exec cmake --build build/other -j "$(nproc)" --target basculed </dev/null
