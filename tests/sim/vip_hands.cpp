@@ -12,6 +12,7 @@ using What = sync::VipDuty::What;
 constexpr Time lease = 3s;
 constexpr Time renew_every = 1s;
 constexpr std::array<Time, 6> row = {10ms, 40ms, 150ms, 800ms, 1s, 3s};  // one after the other
+constexpr Time look_again = 10ms;    // while they hang
 constexpr Time row_goes_on = 1s;  // more often than it does: a history is short
 
 }  // namespace
@@ -38,7 +39,8 @@ void VipHands::want_work(Time span) {
 
 void VipHands::work() {
     due_.reset();
-    if (around_.trouble.hang) return want_work(10ms);
+    hung_ = around_.trouble.hang;
+    if (hung_) return want_work(look_again);
     std::vector<sync::VipHolding> holdings;
     for (const sync::VipDuty& duty : duties_)
         carry_out(duty, holdings);
@@ -47,20 +49,22 @@ void VipHands::work() {
 
 void VipHands::carry_out(const sync::VipDuty& duty, std::vector<sync::VipHolding>& holdings) {
     const std::size_t vip = vip_of(duty.vip);
+    Row& known = rows_[vip];
+    if (duty.what != What::held) ++known.number;  // it ends
     sync::VipHolding holding{.vip = duty.vip, .epoch = duty.epoch, .here = false, .problem = {}};
     if (duty.what == What::held && around_.trouble.refuse) {
         holding.problem = "the host refuses it";
         around_.host.remove(vip);
     } else if (duty.what == What::held) {
+        const bool had = around_.host.has(vip, around_.now());
         const Time stays = duty.parting ? Time(sync::parting_deadline) : lease;
         if (around_.plan.breakage != Breakage::idle_hands)
             around_.host.add(vip, around_.now() + stays);
         holding.here = true;
         if (around_.plan.breakage != Breakage::unconfirmed) holding.confirmed = around_.now();
-        Row& known = rows_[vip];
         const bool again = known.announcements != duty.announcements &&
                            around_.plan.breakage != Breakage::announced_once;
-        if (known.epoch != duty.epoch || again) {
+        if (known.epoch != duty.epoch || again || !had) {
             known = {duty.epoch, duty.announcements, known.number + 1};
             announce(vip, known.number, 0);
         }
@@ -85,14 +89,12 @@ void VipHands::renew() {
     around_.later(renew_every, [this] { renew(); });
 }
 
-bool VipHands::is_held(std::size_t vip) const {
-    for (const sync::VipDuty& duty : duties_)
-        if (vip_of(duty.vip) == vip) return duty.what == What::held;
-    return false;
-}
-
 void VipHands::announce(std::size_t vip, std::uint64_t number, std::size_t step) {
-    if (rows_[vip].number != number || !is_held(vip)) return;
+    if (rows_[vip].number != number) return;
+    // One thread does it all: hanging it announces nothing, and then what is overdue comes first.
+    if (around_.trouble.hang || hung_)
+        return around_.later(look_again,
+                             [this, vip, number, step] { announce(vip, number, step); });
     if (around_.host.has(vip, around_.now())) around_.announced(vip);
     const Time next = step < row.size() ? row[step] : row_goes_on;
     around_.later(next, [this, vip, number, step] { announce(vip, number, step + 1); });

@@ -64,12 +64,12 @@ private:
     void renew();
     void carry_out(const sync::VipDuty& duty, std::vector<sync::VipHolding>& holdings);
     void announce(std::size_t vip, std::uint64_t row, std::size_t step);
-    bool is_held(std::size_t vip) const;
 
     Around around_;
     std::vector<sync::VipDuty> duties_;
     std::map<std::size_t, Row> rows_;
     std::optional<sync::Moment> due_;
+    bool hung_ = false;  // when something was to be done last
 };
 
 }  // namespace bascule::sim

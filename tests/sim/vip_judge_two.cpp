@@ -79,7 +79,11 @@ void VipJudge::judge_both_speaking(std::size_t vip, std::size_t one, std::size_t
     // What lingers is found where a program is detached, until that is known.
     const Time detached =
         std::max(nodes_[one]->vips_host().detached, nodes_[other]->vips_host().detached);
-    const Time from = std::max({since, joined + 3 * plan_.interval, detached + control_knows});
+    // Hands that hung answer what they were told when they are well again.
+    const Time well = std::max(nodes_[one]->vips_host().hands.well_since,
+                               nodes_[other]->vips_host().hands.well_since);
+    const Time from =
+        std::max({since, joined + 3 * plan_.interval, detached + control_knows, well});
     // Who is not understood has to let go for want of being heard.
     const bool understood = !is_mixed(one, other);
     if (understood && joined < now && now - from > reaction())
