@@ -19,12 +19,15 @@ kernels=build/kernel
 limit=2400
 
 # PROGRAM FILTER: tests that say something about the kernel. Not among them are the floods, which
-# would take hours here, and most of the takeovers, each of which loads the director again.
+# would take hours here, and most of the takeovers, each of which loads the director again. Bonds and
+# VLANs are here because not every kernel that runs the tests has them.
 tests() {
     cat <<'TABLE'
 bpf_packets *
 bpf_sessions Families/Sessions.*
 unit_dataplane_kernel KernelClock.*:AttachmentTest.NativeOnVeth:AttachmentTest.SurvivesCloseAndIsSwappedInPlace
+unit_node Notices.AVlan*:Notices.ABond*
+unit_sync WireTest.OfABond*
 TABLE
 }
 
@@ -118,14 +121,15 @@ put() {
 }
 
 make_guest() {
-    local program filter object veth bpftool
+    local program filter object bpftool
     root=$work/guest
     mkdir -p "$root"/{bin,dev,proc,sys,tmp,mnt,objects} "$work/kernel"
     dpkg-deb --fsys-tarfile "$deb" |
-        tar -x -C "$work/kernel" --wildcards './boot/vmlinuz-*' '*/drivers/net/veth.ko' ||
+        tar -x -C "$work/kernel" --wildcards './boot/vmlinuz-*' '*/drivers/net/veth.ko' \
+            '*/drivers/net/bonding/*.ko' '*/net/8021q/*.ko' '*/net/802/*.ko' '*/net/llc/llc.ko' \
+            '*/net/tls/*.ko' ||
         fail "$deb has not the kernel in it that was expected"
-    veth=$(find "$work/kernel" -name veth.ko)
-    cp "$veth" "$root/veth.ko"
+    cp -r "$work/kernel/lib" "$root/"
 
     put /bin/busybox
     # Not busybox's: that one takes its own ip for the word, and knows no veth pairs.
@@ -162,7 +166,10 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 exec >/dev/ttyS1 2>&1
 echo "@ kernel $(uname -r)"
-insmod /veth.ko
+depmod
+for module in veth 8021q bonding; do
+    modprobe "$module"
+done
 ip link set lo up
 
 # Loads an object, and says how large its program is.
