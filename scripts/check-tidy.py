@@ -185,6 +185,9 @@ def main():
         die(f"no {CLANG_TIDY}: run sudo scripts/install-deps.sh")
     build = arguments.build.resolve()
     wanted = {file.resolve().relative_to(ROOT) for file in arguments.files}
+    strange = sorted(file for file in wanted if file.parts[0] not in FOLDERS)
+    if strange:
+        die(f"looks at the product's own files only, not at {', '.join(map(str, strange))}")
     commands = commands_of(build, wanted)
     if arguments.changed:
         changed = changed_files()
