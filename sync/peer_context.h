@@ -41,7 +41,8 @@ struct PeerContext {
     bool theirs_done = false;
     std::bitset<partitions> theirs_covered;
 
-    // Partitions in which the two sides may have decided otherwise: to be compared soon.
+    // Partitions in which the two sides may have decided otherwise, or a copy may be of what is
+    // over: to be compared soon.
     std::bitset<partitions> disputed;
     Moment disputed_since{};
 
@@ -64,10 +65,15 @@ struct PeerContext {
         if (!only_peer || record.kind != SessionRecord::Kind::copy) return false;
         return mine_done || is_after(record.seen, own_since);
     }
+    // It was seen at about the time when this run began: nobody can tell.
+    bool may_be_ours(const SessionRecord& record) const {
+        if (!only_peer || record.kind != SessionRecord::Kind::copy) return false;
+        return static_cast<std::int32_t>(record.seen - own_since) > -uncertain;
+    }
 
 private:
+    static constexpr std::int32_t uncertain = 5;  // seconds: two clocks, and the way
     static bool is_after(Seconds32 seen, Seconds32 since) {
-        constexpr std::int32_t uncertain = 5;  // seconds: two clocks, and the way
         return static_cast<std::int32_t>(seen - since) >= uncertain;
     }
 };

@@ -76,6 +76,8 @@ Applied apply_decided(SessionStore& store, const SessionRecord& record, PeerCoun
                       const HeadStart& head_start) {
     return apply(store, record, counters, [&](const std::optional<StoredSession>& here) {
         if (!here || !head_start.targets.contains(here->target)) return Seconds32{0};
+        // What closes is told to who lists it, and it lists another one.
+        if (here->state == State::closing && here->target != record.target) return Seconds32{0};
         // Its packets come here, whatever the asker was told before them.
         const bool goes_on =
             !here->from_peer && static_cast<std::int32_t>(here->seen - head_start.began) >= 0;

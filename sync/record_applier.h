@@ -35,8 +35,9 @@ struct Applied {
 // `record.seen` is by this node's clock.
 Applied apply_record(SessionStore& store, const SessionRecord& record, PeerCounters& counters);
 
-// Over sessions at one of `targets`; not over what was seen here since the second, by this node's
-// clock, in which the asker's round began: it may not have been told of that.
+// Over sessions at one of `targets`, of which the asker was told: so not over what was seen here
+// since the second, by this node's clock, in which its round began, nor over what is closing here
+// where it has another target.
 struct HeadStart {
     Seconds32 seconds = 0;
     Seconds32 began = 0;

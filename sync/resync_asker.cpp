@@ -168,9 +168,10 @@ void ResyncAsker::apply(const SessionRecord& told, Listed& listed) {
     SessionRecord record = told;
     record.seen = peer_.offset.to_own(told.seen);
     if (peer_.is_ours(record) && !peer_.store.find(record.flow)) return tell_over(record);
+    const bool may_be_over = peer_.may_be_ours(record) && !peer_.store.find(record.flow);
     const Applied applied = apply_record(peer_.store, record, peer_.counters);
     if (applied.changed && !whole_) ++peer_.counters.drift;
-    if (applied.changed && applied.disputed) peer_.dispute(record.flow, progress_);
+    if (applied.changed && (applied.disputed || may_be_over)) peer_.dispute(record.flow, progress_);
     // It has this flow, so that ours is not over even if it does not have it as it is here.
     if (!applied.changed && listed.held.size() < listed.of) listed.held.insert(record.flow);
     if (applied.stale && due_.size() < most_stale) due_.push_back({record.flow, 0, {}});

@@ -66,7 +66,7 @@ private:
     };
     struct Pair {
         std::optional<Time> both_since;
-        bool one_yields = false;  // then
+        bool one_yields = false;  // ever since
         bool other_yields = false;
     };
     struct Demotion {  // one of two that were found is found no more

@@ -20,7 +20,10 @@ void VipJudge::judge_both(std::size_t vip, std::size_t one, std::size_t other) {
         return pair.both_since.reset();
     }
     const bool begins = !pair.both_since;
-    if (begins) pair = {schedule_.now(), yields(one, vip), yields(other, vip)};
+    if (begins) pair = {schedule_.now(), true, true};
+    // Only who does so from then on: what is promised later ends by an announcement that is later.
+    pair.one_yields = pair.one_yields && yields(one, vip);
+    pair.other_yields = pair.other_yields && yields(other, vip);
     if (pair.one_yields) judge_parted(vip, one, other, *pair.both_since);
     if (pair.other_yields) judge_parted(vip, other, one, *pair.both_since);
     if (is_awake(one) && is_awake(other)) {

@@ -382,6 +382,50 @@ TEST(ReplicaResync, NobodyIsInStepTooEarly) {
     EXPECT_TRUE(bed.errors.empty()) << bed.errors.front();
 }
 
+// Who comes first by name holds to what it has. But it was not told of what is closing at another
+// backend, and later.
+TEST(ReplicaResync, WhatIsOlderElsewhereDoesNotReviveWhatCloses) {
+    for (int i = 0; i < 24; ++i) {
+        const std::size_t older = static_cast<std::size_t>(i % 2);
+        ReplicaBed bed(2);
+        bed.delay = milliseconds(2 * (i / 2));
+        bed.run(seconds(20));
+        StoredSession closing = own(bed[1 - older], 100, 3);
+        closing.state = State::closing;
+        bed[older].store.set(flow_of(1), own(bed[older], 200, 6));
+        bed[1 - older].store.set(flow_of(1), closing);
+        bed.join_all();
+        ASSERT_TRUE(bed.run_until_synced());
+        bed.run(seconds(3));
+        EXPECT_EQ(bed[0].store.established().size(), 0u) << i;
+        EXPECT_EQ(bed[1].store.established().size(), 0u) << i;
+    }
+}
+
+// A copy that a node gets of what may have been its own, from when it started, is compared again
+// soon: its end may have been on its way.
+TEST(ReplicaResync, ACopyOfWhatMayHaveEndedIsComparedAgain) {
+    ReplicaBed bed(2);
+    bed.run(seconds(2));
+    bed.join_all();
+    ASSERT_TRUE(bed.run_until_synced());
+    bed[1].store.set(flow_of(1), brought(bed[1], 100, 1));
+    bed.replica(1).on_lost(bed.now);  // node 0 asks for all
+    bed.on_frame = [&](std::size_t from, std::size_t, const Frame& frame) {
+        const auto* bytes = reinterpret_cast<const std::uint8_t*>(frame->data());
+        const StreamMessage message = decode({bytes + 4, frame->size() - 4}).value().value();
+        const auto* repair = std::get_if<Repair>(&message);
+        if (from != 1 || repair == nullptr || repair->records.empty()) return true;
+        StoredSession closing = brought(bed[1], 100, 1);
+        closing.state = State::closing;
+        bed[1].store.set(flow_of(1), closing);
+        return true;
+    };
+    ASSERT_TRUE(bed.run_until([&] { return bed[0].store.established().size() == 1; }));
+    bed.run(seconds(3));
+    EXPECT_EQ(bed[0].store.established().size(), 0u);
+}
+
 TEST(ReplicaResync, ClosingIsToldInRoundsToo) {
     for (const std::size_t who : {0u, 1u}) {
         ReplicaBed bed(2);
