@@ -42,8 +42,8 @@ struct Takeover::Impl {
 
     Moment started;
     Moment last_look;
-    Moment listens_since;      // to links that are up
-    bool heard_lately = true;  // they were, at the last look
+    Moment listens_since;       // to links that are up
+    bool heard_lately = false;  // they were, at the last look
     bool listening = true;
     bool company = false;  // somebody lives
     Nanoseconds slept{0};  // before the last look, if beyond the deadline

@@ -35,6 +35,8 @@ TEST_F(TakeoverWhole, ListensFirst) {
     begin();
     lb2().liveness = Liveness::unknown;
     lb2().claims.clear();
+    now += 3 * beat;
+    look();  // whether it could hear before the first one nobody knows
     pass(980ms);
     EXPECT_TRUE(takeover->duties().empty()) << "what an earlier run has left stays";
     EXPECT_TRUE(takeover->deadlines(now).empty());
@@ -131,6 +133,7 @@ TEST_F(TakeoverWhole, WhatItDoesNotTakeAfterListeningIsAbsent) {
     fitness.vips[0].carrier = false;
     begin();
     lb2().liveness = Liveness::unknown;
+    look();
     pass(100ms);
     EXPECT_EQ(duty().what, VipDuty::What::absent);
     ASSERT_EQ(takeover->duties().size(), 1U);
