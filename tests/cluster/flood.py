@@ -99,6 +99,9 @@ class Flood:
         self.process = host.spawn([PYTHON, HERE / "flood.py", "eth0", path, rate, seconds],
                                   stdout=subprocess.PIPE, text=True)
 
+    def goes_on(self):
+        return self.process.poll() is None
+
     def wait(self):
         """How many frames were sent, and in how many seconds."""
         said, _ = self.process.communicate(timeout=3 * self._seconds + 20)

@@ -186,6 +186,12 @@ class Lab:
             ip link set {port} master {segment.bridge} up""")
         self.raise_interface(host, interface, v4, v6)
 
+    def plug_again(self, node):
+        """After a node's eth0 was deleted: another interface of the same name, at the same port."""
+        self._plug(node, "eth0", node.mac, node.name, node.mac.replace(":5c:00:", ":5c:01:"), FRONT,
+                   node.v4, node.v6)
+        node.let_redirect(node.name)
+
     @staticmethod
     def raise_interface(host, interface, v4, v6):
         """Gives it addresses and raises it. XDP sees frames as they are: a frame's checksums and

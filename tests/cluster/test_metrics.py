@@ -283,11 +283,21 @@ class PeerMetricsTest(Scraper, PairTest):
             for direction in ("sent", "received"):
                 value = told.of("bascule_sync_deltas_total", direction=direction)
                 self.assertLessEqual(value, counted[direction])
+            self.assertGreaterEqual(told.of("bascule_sync_resyncs_total", peer=peer.name), 1)
         self.assertGreater(
             metrics[0].of("bascule_sync_deltas_total", direction="sent"), 0)
         self.assertGreater(metrics[1].of("bascule_sessions_from_peers"), 0)
+        self.assertLess(metrics[0].of("bascule_sync_lag_seconds", peer=two.name), 1)
         roles = [told.of("bascule_node_role", vip=VIP4) for told in metrics]
-        self.assertEqual(sum(roles), 1)
+        self.assertEqual(roles, [1, 0])
+        self.assertEqual([told.of("bascule_failovers_total") for told in metrics], [2, 0])
+        self.assertGreater(metrics[0].of("bascule_garp_sent_total"), 0)
+        self.assertEqual(metrics[1].of("bascule_garp_sent_total"), 0)
+        one.must_cli("failover")
+        wait_until(lambda: self.scrape(two).of("bascule_failovers_total") == 2, 10,
+                   "node2's takings to be counted")
+        self.assertEqual(self.scrape(one).of("bascule_failovers_total"), 2)
+        self.assertGreater(self.scrape(two).of("bascule_garp_sent_total"), 0)
         two.kill()
         wait_until(lambda: self.scrape(one).of("bascule_peer_up", peer=two.name) == 0, 20,
                    "a dead peer to be seen")

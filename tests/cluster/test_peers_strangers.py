@@ -177,6 +177,7 @@ class StrangerTest(PairTest):
         running = flood.Flood(self.client, frames, 20_000, 5)
         two.start(accept=(0, 4))
         self.lab.wait_in_step(seconds=10)
+        self.assertTrue(running.goes_on(), "the flood was over before the nodes were in step")
         sent = running.wait()
         self.assertGreater(sent["sent"], 20_000)
         self.lab.wait_tables_agree(500, 3)
@@ -186,6 +187,8 @@ class StrangerTest(PairTest):
         self.assertEqual(int(two.status()["sessions"]["embryonic"]), 0)
         # It was away once, by its own will, and never because it was not heard.
         self.assertLessEqual(int(self.lab.peers(one)[two.name]["deaths"]), int(before) + 1)
+        # Nor was the one that is flooded.
+        self.assertEqual(int(self.lab.peers(two)[one.name]["deaths"]), 0)
         self.assert_kept(kept)
 
     # ---- those who should be peers ----

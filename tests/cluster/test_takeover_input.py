@@ -126,6 +126,28 @@ class InputTest(TakeoverTest):
         self.assertNotIn("can be reached", self.says(one))
         self.assert_settled(one)
 
+    def test_its_interface_is_deleted_while_it_is_held(self):
+        """As a VLAN, or with its driver: what comes back is another interface of the same name."""
+        one, two = self.nodes
+        flow, event = self.stream(), now()
+        one.must("ip", "link", "del", "eth0")
+        self.addCleanup(self.plug_again, one)
+        wait_until(lambda: all(self.has(two, vip) for vip in VIPS), 5, "node2 to take the VIPs")
+        self.wait_neighbour(two)
+        flow.wait_flows()
+        print(f"      interface deleted: new flows were not served for "
+              f"{outage_after(flow.stop(), event):.0f} ms")
+        self.wait_says(one, "eth0")
+        self.assert_none_broke(self.kept)
+        self.plug_again(one)
+        self.returns(one)
+        self.assert_none_broke(self.kept)
+        self.assert_settled(one, at_least=60)
+
+    def plug_again(self, node):
+        if node.run("ip", "link", "show", "dev", "eth0").returncode != 0:
+            self.lab.plug_again(node)
+
     def test_its_interface_goes_while_it_is_held(self):
         """Renamed, the traffic is elsewhere for this node; back, all is as it was."""
         one, two = self.nodes

@@ -67,10 +67,14 @@ class StartTest(TakeoverTest):
         relay = self.relay()
         relay.set({"delay": 0.1})
         self.power_on(one)
+        self.lab.wait_state(one, two, "alive")
+        self.assertFalse(self.has(one), self.told())
         # What node1 has when it takes: all of it.
         wait_until(lambda: self.has(one), 30, "node1 to take the VIPs back")
         table = self.lab.tables([one])[0]
         self.assertGreaterEqual(len(table), 300)
+        kinds = self.kinds(one, 0)
+        self.assertLess(kinds.index("peer_synced"), kinds.index("vip_taken"), self.told())
         relay.clear()
         self.returns(one)
         self.assert_none_broke(kept)

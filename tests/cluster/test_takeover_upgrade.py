@@ -12,7 +12,7 @@ import node as node_module
 from test_takeover_planned import PlannedTest
 
 OTHER = os.environ.get("BASCULE_OTHER_BIN")
-ROUNDS = 3
+ROUNDS = 10
 
 
 def load_tests(_loader, _tests, _pattern):

@@ -26,9 +26,11 @@ std::string violation(const Plan& plan) {
 TEST_P(Broken, IsFound) {
     constexpr std::uint64_t histories = 6000;
     for (std::uint64_t seed = 1; seed <= histories; ++seed) {
-        const std::string found = violation(make_plan(seed, GetParam()));
+        Plan plan = make_plan(seed, GetParam());
+        const std::string found = violation(plan);
+        plan.breakage = Breakage::none;
         // Of what is not broken nothing may be found.
-        if (found.empty() || !violation(make_plan(seed)).empty()) continue;
+        if (found.empty() || !violation(plan).empty()) continue;
         std::cout << "found by seed " << seed << ": " << found << "\n";
         return;
     }

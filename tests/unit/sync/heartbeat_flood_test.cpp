@@ -37,8 +37,12 @@ protected:
         ASSERT_TRUE(bed.wait_for(
             [&] { return one->sees(0) == Liveness::alive && two->sees(0) == Liveness::alive; }));
     }
-    // The longest gap between two heartbeats of lb1 to lb3, in milliseconds.
-    double longest_gap(std::chrono::milliseconds during, const char* what) {
+    // Between two heartbeats of lb1 to lb3, in milliseconds.
+    struct Gap {
+        double longest = 0;
+        double longest_at_best = 0;  // in the best half of a second
+    };
+    Gap longest_gap(std::chrono::milliseconds during, const char* what) {
         listener.arrivals(address_of(1));
         std::vector<double> times;
         for (auto left = during; left > 0ms; left -= 100ms) {
@@ -46,18 +50,35 @@ protected:
             const auto more = listener.arrivals(address_of(1));
             times.insert(times.end(), more.begin(), more.end());
         }
-        double longest = 0;
-        for (std::size_t i = 1; i < times.size(); ++i)
-            longest = std::max(longest, 1000 * (times[i] - times[i - 1]));
-        std::printf("%s: %zu heartbeats in %lld ms, longest gap %.2f ms (interval %lld ms), %s\n",
-                    what, times.size(), static_cast<long long>(during.count()), longest,
-                    static_cast<long long>(interval.count()), one->report.priority.c_str());
+        const Gap gap = measure(times);
+        std::printf(
+            "%s: %zu heartbeats in %lld ms, longest gap %.2f ms, in the best half of a second "
+            "%.2f (interval %lld ms), %s\n",
+            what, times.size(), static_cast<long long>(during.count()), gap.longest,
+            gap.longest_at_best, static_cast<long long>(interval.count()),
+            one->report.priority.c_str());
         EXPECT_GT(times.size(), 0u);
-        return longest;
+        return gap;
     }
-    // Also for a machine that lets the test wait now and then.
-    void expect_unmoved(double gap) {
-        EXPECT_LT(gap, 10.0 * interval.count());
+    static Gap measure(const std::vector<double>& times) {
+        Gap gap{0, 1e9};
+        double in_window = 0;
+        double begin = times.empty() ? 0 : times.front();
+        for (std::size_t i = 1; i < times.size(); ++i) {
+            const double each = 1000 * (times[i] - times[i - 1]);
+            gap.longest = std::max(gap.longest, each);
+            in_window = std::max(in_window, each);
+            if (times[i] - begin < 0.5) continue;
+            gap.longest_at_best = std::min(gap.longest_at_best, in_window);
+            in_window = 0;
+            begin = times[i];
+        }
+        return gap;
+    }
+    // The machine may let the test wait now and then; it does not do so in each half of a second.
+    void expect_unmoved(const Gap& gap) {
+        EXPECT_LT(gap.longest, 10.0 * interval.count());
+        EXPECT_LE(gap.longest_at_best, 2.0 * interval.count()) << "none later than an interval";
         EXPECT_EQ(one->sees(0), Liveness::alive);
         EXPECT_EQ(two->sees(0), Liveness::alive);
         EXPECT_EQ(one->report.peers[0].suspected, 0u);
@@ -80,18 +101,18 @@ protected:
 
 TEST_F(HeartbeatFlood, FromStrangers) {
     unverified_before = one->report.peers[0].unverified;
-    const double quiet = longest_gap(1s, "quiet");
+    const Gap quiet = longest_gap(1s, "quiet");
     std::vector<model::Endpoint> from;
     for (int i = 0; i < 20; ++i)
         from.push_back({loopback(200 + i), static_cast<std::uint16_t>(i % 2 == 0 ? 7400 : 7401)});
     // Authentic, what is more: recorded from a peer.
     const Datagram datagram = sealed(key_of(1), "main", "lb2", Datagram(100, 7));
     Flood flood(Flood::strangers(from), address_of(1), datagram, flood_rate);
-    const double gap = longest_gap(3s, "strangers");
+    const Gap gap = longest_gap(3s, "strangers");
     const std::size_t sent = flood.stop();
     bed.pass(200ms);
-    std::printf("quiet %.2f ms; %zu sent, %llu counted as strangers', %llu read\n", quiet, sent,
-                static_cast<unsigned long long>(one->report.paths[0].from_strangers),
+    std::printf("quiet %.2f ms; %zu sent, %llu counted as strangers', %llu read\n", quiet.longest,
+                sent, static_cast<unsigned long long>(one->report.paths[0].from_strangers),
                 static_cast<unsigned long long>(one->report.paths[0].datagrams));
     expect_unmoved(gap);
     EXPECT_EQ(one->unopened(), 0u);
@@ -136,7 +157,7 @@ TEST_F(HeartbeatFlood, FromAPeersOwnAddress) {
     garbage.back() ^= 1;  // looks right to the last byte
     Flood flood(std::move(forger), address_of(1),
                 Flood::forged(address_of(2), address_of(1), garbage), flood_rate);
-    const double gap = longest_gap(3s, "a peer's address");
+    const Gap gap = longest_gap(3s, "a peer's address");
     const std::size_t sent = flood.stop();
     bed.pass(200ms);
     const PathState& path = one->report.paths[0];
@@ -167,7 +188,7 @@ TEST_F(HeartbeatFlood, ARecordingOfAnEarlierRun) {
     Flood flood(std::move(forger), address_of(1),
                 Flood::forged(address_of(2), address_of(1), {span.begin(), span.end()}),
                 flood_rate / 10);
-    const double gap = longest_gap(1s, "a recording");
+    const Gap gap = longest_gap(2s, "a recording");
     flood.stop();
     bed.pass(200ms);
     EXPECT_GT(one->report.peers[0].unverified, 100u);
