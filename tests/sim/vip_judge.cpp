@@ -46,7 +46,8 @@ void VipJudge::on_word(std::size_t node, std::size_t vip) {
 void VipJudge::on_start(std::size_t node, sync::Epoch floor) {
     on_event(plan_.listen() + control_knows);
     for (std::size_t vip = 0; vip < plan_.vips; ++vip) {
-        of(node, vip).held = of(node, vip).decided = false;
+        of(node, vip).held = false;
+        of(node, vip).decided_at.reset();
         of(node, vip).said = {};
         of(node, vip).started = schedule_.now();
         of(node, vip).epoch = floor;
@@ -72,7 +73,7 @@ void VipJudge::on_duties(std::size_t node, std::span<const sync::VipDuty> duties
         if (held && (!known.held || known.epoch != duty.epoch))
             judge_taking(node, vip_of(duty.vip), duty.epoch);
         known.held = held;
-        known.decided = true;
+        if (!known.decided_at) known.decided_at = schedule_.now();
     }
 }
 
@@ -86,9 +87,17 @@ bool VipJudge::is_found(std::size_t node, std::size_t vip) const {
     return nodes_[node]->vips_host().kernel.is_found(vip, nodes_[node]->local());
 }
 
+// Who has not decided anything yet hears who is there, from when it can, and has not slept, on.
+bool VipJudge::may_listen(std::size_t node, std::size_t vip) const {
+    const NodeVipsHost& host = nodes_[node]->vips_host();
+    const Time from = std::max(nodes_[node]->awake_since(), host.hears_since);
+    const bool ought_to_end = schedule_.now() - from > plan_.listen() + control_knows;
+    return !of(node, vip).decided_at && (!host.hears || !ought_to_end);
+}
+
 bool VipJudge::is_eligible(std::size_t node, std::size_t vip) const {
     const Node& it = *nodes_[node];
-    if (!is_awake(node) || it.is_leaving()) return false;
+    if (!is_awake(node) || it.is_leaving() || may_listen(node, vip)) return false;
     const NodeVipsHost& host = it.vips_host();
     // Who could not take it says for a while that it cannot.
     // Of a newer release nobody knows what it has: who does not understand it keeps away.

@@ -53,7 +53,7 @@ public:
 private:
     struct OfNode {  // and VIP
         bool held = false;
-        bool decided = false;  // in this run: what an earlier one left is no longer there
+        std::optional<Time> decided_at;  // in this run: it takes away what an earlier one has left
         bool takes_by_word = false;
         sync::Epoch epoch = 0;
         sync::VipClaim said{};  // in its last heartbeat
@@ -100,6 +100,8 @@ private:
     void judge_taking(std::size_t node, std::size_t vip, sync::Epoch epoch);
     void judge_taking_from(std::size_t node, std::size_t vip, std::size_t holder) const;
     bool is_eligible(std::size_t node, std::size_t vip) const;
+    bool may_listen(std::size_t node, std::size_t vip) const;
+    std::optional<Time> decided(std::size_t one, std::size_t other, std::size_t vip) const;
     bool is_found(std::size_t node, std::size_t vip) const;
     bool is_awake(std::size_t node) const;
     bool obeys(std::size_t node) const;

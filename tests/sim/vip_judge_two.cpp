@@ -55,7 +55,7 @@ void VipJudge::judge_announced(std::size_t vip) {
     const bool is_back = of(demotion->loser, vip).ordered >= demotion->at;
     // Who does not understand the other one does not know that it has let go.
     const bool is_trouble = last_event_ > demotion->at || !obeys(winner) || is_back ||
-                            is_mixed(winner, demotion->loser) || !of(winner, vip).decided;
+                            is_mixed(winner, demotion->loser) || !of(winner, vip).decided_at;
     if (!of(winner, vip).found_since || is_trouble) return demotion.reset();
     if (schedule_.now() - demotion->at <= bound) return;
     const std::size_t loser = demotion->loser;
@@ -78,7 +78,8 @@ void VipJudge::judge_both_speaking(std::size_t vip, std::size_t one, std::size_t
     const Time joined = judge_.clean_since(one, other);
     if (!obeys(one) || !obeys(other)) return;
     // Who left while nobody could take it is found for a while: a restart is not felt.
-    if (!of(one, vip).decided || !of(other, vip).decided) return;
+    const auto known = decided(one, other, vip);
+    if (!known) return;
     // What lingers is found where a program is detached, until that is known.
     const Time detached =
         std::max(nodes_[one]->vips_host().detached, nodes_[other]->vips_host().detached);
@@ -86,14 +87,14 @@ void VipJudge::judge_both_speaking(std::size_t vip, std::size_t one, std::size_t
     const Time well = std::max(nodes_[one]->vips_host().hands.well_since,
                                nodes_[other]->vips_host().hands.well_since);
     const Time from =
-        std::max({since, joined + 3 * plan_.interval, detached + control_knows, well});
+        std::max({since, joined + 3 * plan_.interval, detached + control_knows, well, *known});
     // Who is not understood has to let go for want of being heard.
     const bool understood = !is_mixed(one, other);
     if (understood && joined < now && now - from > reaction())
         complain(from, "they hear each other");
     const Time heard = std::min(hears_since(one, other), hears_since(other, one));
     if (heard >= now || disturbed_) return;
-    const Time deaf = std::max(since, heard + 3 * plan_.interval);
+    const Time deaf = std::max({since, heard + 3 * plan_.interval, *known});
     const Time patience = judge_.dead_within() + plan_.interval * plan_.dead_after;
     if (now - deaf > patience + reaction()) complain(deaf, "one hears the other");
 }
@@ -120,10 +121,10 @@ void VipJudge::judge_both_by_stream(std::size_t vip, std::size_t one, std::size_
                                     Time since) const {
     if (disturbed_ || streams_are_slow() || is_mixed(one, other)) return;
     if (!obeys(one) || !obeys(other)) return;
-    if (!of(one, vip).decided || !of(other, vip).decided) return;
+    const auto known = decided(one, other, vip);
     const auto joined = judge_.streams_join_since(one, other);
-    if (!joined) return;
-    const Time from = std::max({since, *joined, last_event_});
+    if (!known || !joined) return;
+    const Time from = std::max({since, *joined, *known, last_event_});
     const Time bound =
         plan_.interval * (plan_.dead_after + 3) + 2 * reaction() + judge_.dead_within();
     if (schedule_.now() - from > bound)
@@ -134,7 +135,8 @@ void VipJudge::judge_both_by_stream(std::size_t vip, std::size_t one, std::size_
 void VipJudge::judge_both_by_third(std::size_t vip, std::size_t one, std::size_t other,
                                    Time since) const {
     if (disturbed_ || plan_.newer || !obeys(one) || !obeys(other)) return;
-    if (!of(one, vip).decided || !of(other, vip).decided) return;
+    const auto decided_at = decided(one, other, vip);
+    if (!decided_at) return;
     for (std::size_t third = 0; third < nodes_.size(); ++third) {
         if (third == one || third == other || !is_awake(third)) continue;
         const bool known =
@@ -142,10 +144,18 @@ void VipJudge::judge_both_by_third(std::size_t vip, std::size_t one, std::size_t
         const Time joined =
             std::max(judge_.clean_since(third, one), judge_.clean_since(third, other));
         if (!known || joined >= schedule_.now()) continue;
-        const Time from = std::max({since, joined + 3 * plan_.interval, last_event_});
+        const Time from = std::max({since, joined + 3 * plan_.interval, *decided_at, last_event_});
         if (schedule_.now() - from > 2 * reaction() + 2 * plan_.interval)
             complain_of_both(vip, one, other, from, Node::name(third) + " hears both");
     }
+}
+
+// Since when both know what they are to have, and their hands take away what they are not.
+std::optional<Time> VipJudge::decided(std::size_t one, std::size_t other, std::size_t vip) const {
+    const auto& first = of(one, vip).decided_at;
+    const auto& second = of(other, vip).decided_at;
+    if (!first || !second) return std::nullopt;
+    return std::max(*first, *second);
 }
 
 bool VipJudge::yields(std::size_t node, std::size_t vip) const {
@@ -158,7 +168,7 @@ bool VipJudge::yields(std::size_t node, std::size_t vip) const {
 void VipJudge::judge_parted(std::size_t vip, std::size_t gone, std::size_t taker,
                             Time since) const {
     if (!yields(gone, vip) || !obeys(taker) || !is_awake(taker)) return;
-    if (is_awake(gone) && of(gone, vip).decided) return;
+    if (is_awake(gone) && of(gone, vip).decided_at) return;
     // Both are found since it took, and not for another reason: the carrier of who left may come
     // only after the announcement.
     const Time ordered = of(taker, vip).ordered;
