@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/descriptor.h"
+#include "base/interface_index.h"
 #include "dataplane/bpffs.h"
 #include "dataplane/libbpf_log.h"
 
@@ -68,7 +69,7 @@ Result<bool> is_pinned(const std::string& interface, std::uint32_t program,
 }  // namespace
 
 Result<std::uint32_t> index_of_interface(const std::string& name) {
-    const std::uint32_t index = ::if_nametoindex(name.c_str());
+    const std::uint32_t index = interface_index(name);
     if (index == 0) return failure("there is no network interface '" + name + "'");
     return index;
 }

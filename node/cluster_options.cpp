@@ -85,9 +85,10 @@ std::chrono::nanoseconds listening_time(const model::ClusterConfig& cluster) {
     return std::max(least, 6 * interval);
 }
 
-bool can_hear(const model::ClusterNodeConfig& own, const std::vector<model::VipConfig>& vips) {
+std::optional<bool> can_hear(const model::ClusterNodeConfig& own,
+                             const std::vector<model::VipConfig>& vips) {
     ifaddrs* all = nullptr;
-    if (::getifaddrs(&all) != 0) return true;
+    if (::getifaddrs(&all) != 0) return std::nullopt;
     const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(all, &::freeifaddrs);
     for (const ifaddrs* each = all; each != nullptr; each = each->ifa_next) {
         if (std::ranges::any_of(vips,

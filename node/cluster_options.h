@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "dataplane/session_table.h"
@@ -27,7 +28,8 @@ std::chrono::nanoseconds listening_time(const model::ClusterConfig& cluster);
 
 // Whether heartbeats of peers can come in: one of a node's own addresses is on this host, and its
 // interface is up with carrier. Also true where an earlier run left one of `vips`, whose lease
-// would end by waiting, and when the kernel does not tell.
-bool can_hear(const model::ClusterNodeConfig& own, const std::vector<model::VipConfig>& vips);
+// would end by waiting. nullopt: the kernel does not tell.
+std::optional<bool> can_hear(const model::ClusterNodeConfig& own,
+                             const std::vector<model::VipConfig>& vips);
 
 }  // namespace bascule::node

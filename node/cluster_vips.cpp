@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/cluster_vips.h"
 
-#include <net/if.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "base/interface_index.h"
 #include "node/links.h"
 #include "sync/slot.h"
 
@@ -192,7 +192,7 @@ struct ClusterVips::Impl : std::enable_shared_from_this<Impl> {
         std::vector<sync::WirePlace> places;
         for (const VipRival& rival : rivals) {
             if (places.size() >= sync::most_wire_places) break;
-            const int ifindex = static_cast<int>(if_nametoindex(rival.interface.c_str()));
+            const int ifindex = static_cast<int>(interface_index(rival.interface));
             const sync::WirePlace place{ifindex, rival.mac};
             const bool one_host = (rival.mac.bytes[0] & 1) == 0 && rival.mac != Mac{};
             if (ifindex == 0 || !one_host) continue;

@@ -6,19 +6,17 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <cerrno>
 #include <cstring>
 
 #include "base/descriptor.h"
+#include "base/interface_index.h"
 
 namespace bascule::node {
 
 bool ethtool(const std::string& interface, void* data) {
     ifreq request{};
-    if (interface.size() >= sizeof request.ifr_name) {
-        errno = ENODEV;
-        return false;
-    }
+    // First: of a name that is not there the question below would wait for modprobe.
+    if (interface_index(interface) == 0) return false;
     const Descriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (!socket) return false;
     std::memcpy(request.ifr_name, interface.c_str(), interface.size());

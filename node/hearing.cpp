@@ -34,11 +34,12 @@ bool Hearing::can_hear(const model::ClusterNodeConfig& own,
     if (events_) events_->catch_up();
     const bool other = own_ != own.addresses || vips_ != addresses;
     if (events_ && !stale_ && !other) return hears_;
-    stale_ = false;
     own_ = own.addresses;
     vips_ = std::move(addresses);
     ++looks_;
-    hears_ = node::can_hear(own, vips);
+    const auto seen = node::can_hear(own, vips);
+    stale_ = !seen;
+    hears_ = seen.value_or(true);
     return hears_;
 }
 

@@ -19,7 +19,7 @@ public:
     // Where the kernel's reports cannot be had it looks every time.
     explicit Hearing(boost::asio::io_context& io);
 
-    // As can_hear() would say now.
+    // As can_hear() would say now. True where the kernel does not tell, and asked again next time.
     bool can_hear(const model::ClusterNodeConfig& own, const std::vector<model::VipConfig>& vips);
 
     std::uint64_t looks() const { return looks_; }

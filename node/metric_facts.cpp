@@ -90,7 +90,6 @@ WireMetrics wire_metrics(const sync::WireState& wire) {
         .failed = wire.send_errors,
         .received = wire.received,
         .unopened = std::accumulate(wire.unopened.begin(), wire.unopened.end(), std::uint64_t{0}),
-        .ignored = wire.ignored,
         .dropped = wire.dropped};
 }
 

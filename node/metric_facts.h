@@ -70,7 +70,6 @@ struct WireMetrics {
     std::uint64_t failed = 0;
     std::uint64_t received = 0;
     std::uint64_t unopened = 0;
-    std::uint64_t ignored = 0;
     std::uint64_t dropped = 0;
 };
 

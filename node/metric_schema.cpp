@@ -112,8 +112,8 @@ constexpr MetricSchema cluster_families[] = {
     {"bascule_wire_frames_total", counter, by_outcome,
      "Heartbeats as frames on the links of VIPs, by which nodes ask each other that no path joins: "
      "`sent`, `failed` (could not be sent), `received`, `unopened` (of these: of no peer), "
-     "`ignored` "
-     "(by a link that no VIP is on), `dropped` (more than were read); only with `[cluster]`"},
+     "`dropped` (more than were read); only with `[cluster]`. What comes by a link that no VIP is "
+     "on is not counted"},
     {"bascule_sync_in_step", gauge, by_peer,
      "1 while what either of the two knows of sessions, the other knows as well"},
     {"bascule_sync_lag_seconds", gauge, by_peer,

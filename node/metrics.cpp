@@ -181,7 +181,6 @@ void add_wire(MetricText& text, const MetricFacts& facts) {
     text.add({"failed"}, facts.wire->failed);
     text.add({"received"}, facts.wire->received);
     text.add({"unopened"}, facts.wire->unopened);
-    text.add({"ignored"}, facts.wire->ignored);
     text.add({"dropped"}, facts.wire->dropped);
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,22 +25,29 @@ public:
 
     // Its program was taken off: whether it is to be put back now.
     bool may(const std::string& interface, Time now) const;
-    // It is. True: this is one too many, and from now on it is done slowly.
+    // It is about to be. True: this is one too many, and from now on it is done slowly.
     bool note(const std::string& interface, Time now);
+    // It is not, yet. True: it was not said before of this time that it is off.
+    bool put_off(const std::string& interface);
+    // It carries its program again, at once or after failures: counted where others took it off.
+    void put_back(const std::string& interface);
     // Somebody goes on taking it off.
     bool is_fought(const std::string& interface, Time now) const;
     // No others are there any more.
     void keep(const std::vector<std::string>& interfaces);
 
+    // How many were put back, of all interfaces.
     std::uint64_t restored() const { return restored_; }
 
 private:
     struct Row {
         std::deque<Time> last;  // at most `at_once`
         bool slowly = false;
+        bool is_put_off = false;
     };
 
     std::map<std::string, Row> rows_;
+    std::set<std::string> taken_off_;  // and not yet back
     std::uint64_t restored_ = 0;
 };
 

@@ -2,11 +2,11 @@
 // What the daemon does by itself while nobody asks: it follows neighbours and links, keeps the
 // tables what they should be, and tries again what the kernel refused.
 #include <fmt/format.h>
-#include <net/if.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 
+#include "base/interface_index.h"
 #include "model/plan.h"
 #include "node/cluster_hash.h"
 #include "node/daemon.h"
@@ -128,7 +128,7 @@ void Daemon::on_link(const LinkChange& change) {
     if (!running()) return;
     if (change.name == probe_stack_end || change.name == probe_our_end) {
         // With one end the other goes: the word of that may come when both are there again.
-        if (!change.now && change.before && if_nametoindex(change.name.c_str()) == 0 &&
+        if (!change.now && change.before && interface_index(change.name) == 0 &&
             probes_by_vip(state_->config()))
             spdlog::warn("interface {} is gone, and not by us: making it anew", change.name);
         return open_path(state_->config());
@@ -186,7 +186,7 @@ void Daemon::restore_program(const std::string& name) {
     const auto known = attach_problems_.find(name);
     const std::string before = known == attach_problems_.end() ? "" : known->second;
     auto attached = attach(name, state_->config().node.xdp_mode);
-    if (attached) return;
+    if (attached) return program_pace_.put_back(name);
     if (attached.error().text() != before)
         spdlog::error("{}; trying again", attached.error().text());
     upkeep_soon_.within(retry_time);
@@ -205,7 +205,10 @@ void Daemon::restore_programs() {
             std::any_of(attachments.begin(), attachments.end(),
                         [&](const auto& each) { return each.interface == name && each.alive; });
         if (is_there || attach_problems_.contains(name) || !links_->get(name)) continue;
-        if (program_pace_.may(name, std::chrono::steady_clock::now())) restore_taken_off(name);
+        if (program_pace_.may(name, std::chrono::steady_clock::now()))
+            restore_taken_off(name);
+        else if (program_pace_.put_off(name))
+            say_facts();  // until then a peer that has its program is to have the VIPs
     }
 }
 

@@ -3,12 +3,12 @@
 
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "base/interface_index.h"
 #include "node/links.h"
 
 namespace bascule::node {
@@ -161,7 +161,7 @@ Result<bool> VipAddresses::remove(const Address& vip, const std::string& interfa
     const auto place = "remove " + vip.to_string() + " from " + interface;
     // Before the request, so that the event it causes is not taken for somebody else's doing.
     held_.erase(vip);
-    const unsigned ifindex = if_nametoindex(interface.c_str());
+    const std::uint32_t ifindex = interface_index(interface);
     if (ifindex == 0) return false;
     const auto done = remove_from(vip, ifindex);
     if (done) return true;

@@ -61,8 +61,8 @@ struct WireState {
     std::string problem;  // empty: open
     std::uint64_t received = 0;
     std::array<std::uint64_t, 16> unopened{};  // by enum Unopened
-    std::uint64_t dropped = 0;                 // beyond what is read of it
-    std::uint64_t ignored = 0;                 // by links that no VIP is on; not in `received`
+    // Beyond what is read of it, or there since before its link had no VIP any more.
+    std::uint64_t dropped = 0;
     std::uint64_t sent = 0;
     std::uint64_t send_errors = 0;
 };

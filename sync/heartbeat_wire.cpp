@@ -5,8 +5,6 @@
 #include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -16,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include "model/vip_id.h"
 #include "sync/heartbeat_socket.h"
 
 namespace bascule::sync {
@@ -26,29 +25,44 @@ constexpr std::size_t batches_a_turn = 2;
 constexpr std::size_t frames_in_interval = 512;
 constexpr int receive_buffer = 1 << 20;      // bytes
 constexpr std::uint32_t magic = 0x42534301;  // what a sealed heartbeat begins with
+constexpr std::size_t most_links = model::most_vips;
 
-// Frames to this host that begin like ours.
-Result<void> accept_ours(int socket) {
-    std::array<sock_filter, 6> program{{
-        {BPF_LD | BPF_B | BPF_ABS, 0, 0, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)},
-        {BPF_JMP | BPF_JEQ | BPF_K, 0, 3, PACKET_HOST},
-        {BPF_LD | BPF_W | BPF_ABS, 0, 0, 0},
-        {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, magic},
-        {BPF_RET | BPF_K, 0, 0, most_datagram + 1},
-        {BPF_RET | BPF_K, 0, 0, 0},
-    }};
-    const sock_fprog filter{program.size(), program.data()};
+sock_filter load(unsigned size, int from) {
+    return {static_cast<std::uint16_t>(BPF_LD | BPF_ABS | size), 0, 0,
+            static_cast<std::uint32_t>(from)};
+}
+
+sock_filter skip_if(std::uint32_t value, std::uint8_t then, std::uint8_t otherwise) {
+    return {BPF_JMP | BPF_JEQ | BPF_K, then, otherwise, value};
+}
+
+sock_filter take_bytes(std::size_t count) {
+    return {BPF_RET | BPF_K, 0, 0, static_cast<std::uint32_t>(count)};
+}
+
+// Frames to this host, by one of these links, that begin like ours. In place of an earlier filter
+// without a gap. The kernel compiles it, so it is made only when links change.
+Result<void> accept_ours(int socket, const std::vector<int>& links) {
+    std::vector<sock_filter> program{load(BPF_B, SKF_AD_OFF + SKF_AD_PKTTYPE),
+                                     skip_if(PACKET_HOST, 1, 0),
+                                     take_bytes(0),
+                                     load(BPF_W, 0),
+                                     skip_if(magic, 1, 0),
+                                     take_bytes(0),
+                                     load(BPF_W, SKF_AD_OFF + SKF_AD_IFINDEX)};
+    for (const int link : links) {
+        program.push_back(skip_if(static_cast<std::uint32_t>(link), 0, 1));
+        program.push_back(take_bytes(most_datagram + 1));
+    }
+    program.push_back(take_bytes(0));
+    const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
     if (::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0)
         return failure(Error::system("filter of frames", errno));
     return {};
 }
 
-// 0: there is none of that name. Waits for no lock of the network's configuration.
-int index_of(int socket, const std::string& name) {
-    ifreq request{};
-    if (name.empty() || name.size() >= sizeof request.ifr_name) return 0;
-    std::copy(name.begin(), name.end(), std::begin(request.ifr_name));
-    return ::ioctl(socket, SIOCGIFINDEX, &request) == 0 ? request.ifr_ifindex : 0;
+void set(int socket, int option, int value) {
+    ::setsockopt(socket, SOL_SOCKET, option, &value, sizeof value);
 }
 
 // Where a frame came from; nullopt: not from Ethernet.
@@ -74,10 +88,11 @@ Result<Descriptor> HeartbeatWire::open() {
     // Without a protocol nothing comes until it is bound.
     Descriptor out(::socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!out) return failure(Error::system("no packet socket", errno));
-    if (auto filtered = accept_ours(out.get()); !filtered)
+    if (auto filtered = accept_ours(out.get(), {}); !filtered)
         return failure(std::move(filtered).error());
     // What helps; it works without.
-    ::setsockopt(out.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    set(out.get(), SO_RCVBUF, receive_buffer);
+    set(out.get(), SO_RCVBUFFORCE, receive_buffer);  // beyond the limit, for who may
     sockaddr_ll own{};
     own.sll_family = AF_PACKET;
     own.sll_protocol = htons(wire_protocol);
@@ -101,10 +116,19 @@ void HeartbeatWire::set_links(std::vector<std::string> names) {
 }
 
 void HeartbeatWire::find_links() {
-    links_.clear();
     if (!socket_) return;
-    for (const std::string& name : link_names_)
-        if (const int index = index_of(socket_.get(), name); index != 0) links_.push_back(index);
+    std::vector<int> found;
+    for (const std::string& name : link_names_) {
+        const auto index = static_cast<int>(lookup_.index_of(name));
+        const bool known = std::ranges::find(found, index) != found.end();
+        if (index != 0 && !known && found.size() < most_links) found.push_back(index);
+    }
+    state_.problem.clear();
+    if (found == links_) return;
+    if (auto filtered = accept_ours(socket_.get(), found); filtered)
+        links_ = std::move(found);
+    else
+        state_.problem = filtered.error().text();
 }
 
 bool HeartbeatWire::hears(const WirePlace& place) const {
@@ -118,8 +142,9 @@ void HeartbeatWire::read(DatagramBatch& batch, const Take& take, bool announced)
         left_ -= std::min(left_, in_vain ? DatagramBatch::most : count);
         for (std::size_t i = 0; i < count; ++i) {
             const auto from = place_of(batch.raw_source(i));
+            // It may have been waiting since before its link was another's.
             const bool counts = from && hears(*from);
-            ++(counts ? state_.received : state_.ignored);
+            ++(counts ? state_.received : state_.dropped);
             if (counts) take(*from, batch.datagram(i));
         }
         if (count < DatagramBatch::most) return;

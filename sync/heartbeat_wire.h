@@ -9,7 +9,8 @@
 // none. Links are known by name, for indexes change when one is made anew.
 //
 // Nothing waits, and what strangers can make it cost is bounded: the kernel drops what does not
-// begin like ours, and of the rest no more is read in an interval than peers could have sent.
+// begin like ours or comes by another link, and of the rest no more is read in an interval than
+// peers could have sent.
 // Thread: the heartbeat thread's.
 #pragma once
 
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "base/descriptor.h"
+#include "base/interface_index.h"
 #include "base/result.h"
 #include "sync/heartbeat_port.h"
 #include "sync/moment.h"
@@ -40,7 +42,7 @@ public:
 
     explicit HeartbeatWire(Nanoseconds interval);
 
-    // Interfaces that VIPs are on; what comes by others is ignored. None at first.
+    // Interfaces that VIPs are on; what comes by others is not heard. None at first.
     void set_links(std::vector<std::string> names);
     // Opens it when it is closed, and looks which interfaces have these names now. About every
     // second.
@@ -66,7 +68,8 @@ private:
     std::size_t most_in_interval_;
     Descriptor socket_;
     std::vector<std::string> link_names_;
-    std::vector<int> links_;  // indexes of those that are there
+    InterfaceLookup lookup_;
+    std::vector<int> links_;  // indexes of those that are there; the kernel's filter has the same
     std::size_t left_;        // frames that may still be read in this interval
     WireState state_;
 };

@@ -26,6 +26,7 @@ tests() {
 bpf_packets *
 bpf_sessions Families/Sessions.*
 unit_dataplane_kernel KernelClock.*:AttachmentTest.NativeOnVeth:AttachmentTest.SurvivesCloseAndIsSwappedInPlace
+unit_base InterfaceIndex*
 unit_node Notices.AVlan*:Notices.ABond*
 unit_sync WireTest.OfABond*
 TABLE

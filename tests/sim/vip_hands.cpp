@@ -12,7 +12,7 @@ using What = sync::VipDuty::What;
 constexpr Time lease = 3s;
 constexpr Time renew_every = 1s;
 constexpr std::array<Time, 6> row = {10ms, 40ms, 150ms, 800ms, 1s, 3s};  // one after the other
-constexpr Time look_again = 10ms;    // while they hang
+constexpr Time look_again = 10ms;                                        // while they hang
 constexpr Time row_goes_on = 1s;  // more often than it does: a history is short
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/hearing.h"
 
+#include <sys/resource.h>
+
 #include "tests/unit/node/netns.h"
 
 namespace bascule::node {
@@ -54,6 +56,23 @@ TEST_F(HearingTest, LinkAndAddressesGo) {
     own_.addresses.push_back({Address::v4({127, 0, 0, 1}), 7400});
     run("ip link set lo up");
     EXPECT_TRUE(hears()) << "another configuration";
+}
+
+TEST_F(HearingTest, ALookThatFailedIsNotKept) {
+    rlimit limit{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const int next = dup(STDERR_FILENO);
+    ASSERT_GE(next, 0);
+    close(next);
+    const rlimit no_more{static_cast<rlim_t>(next), limit.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &no_more), 0);
+    const bool unknown = hears();
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    EXPECT_TRUE(unknown) << "the kernel does not tell";
+    EXPECT_FALSE(hears()) << "the address is not here";
+    const auto looks = hearing_->looks();
+    EXPECT_FALSE(hears());
+    EXPECT_EQ(hearing_->looks(), looks);
 }
 
 }  // namespace

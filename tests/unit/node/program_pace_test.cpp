@@ -15,8 +15,12 @@ protected:
     int fight(std::chrono::milliseconds span) {
         int times = 0;
         for (const auto end = now_ + span; now_ < end; now_ += 10ms) {
-            if (!pace_.may("eth0", now_)) continue;
+            if (!pace_.may("eth0", now_)) {
+                off_ += pace_.put_off("eth0") ? 1 : 0;
+                continue;
+            }
             told_ += pace_.note("eth0", now_) ? 1 : 0;
+            pace_.put_back("eth0");
             ++times;
         }
         return times;
@@ -25,6 +29,7 @@ protected:
     ProgramPace pace_;
     ProgramPace::Time now_{1h};
     int told_ = 0;
+    int off_ = 0;  // times that it was said to be off
 };
 
 TEST_F(ProgramPaceTest, OneByHandIsMendedAtOnceHoweverOften) {
@@ -32,6 +37,7 @@ TEST_F(ProgramPaceTest, OneByHandIsMendedAtOnceHoweverOften) {
         if (i % 9 == 8) now_ += 10s;
         ASSERT_TRUE(pace_.may("eth0", now_)) << i;
         EXPECT_FALSE(pace_.note("eth0", now_)) << i;
+        pace_.put_back("eth0");
     }
     EXPECT_FALSE(pace_.is_fought("eth0", now_));
     EXPECT_EQ(pace_.restored(), 100U);
@@ -45,6 +51,33 @@ TEST_F(ProgramPaceTest, AFightIsSlowAndToldOnce) {
     EXPECT_LE(fight(1h), 3600);
     EXPECT_GE(pace_.restored(), 3500U);
     EXPECT_EQ(told_, 1);
+}
+
+TEST_F(ProgramPaceTest, EachTimeThatItStaysOffIsSaidAtOnceAndOnce) {
+    EXPECT_FALSE(pace_.put_off("eth0")) << "nobody has taken it off";
+    fight(100ms);
+    EXPECT_EQ(off_, 0) << "put back at once";
+    fight(10ms);
+    EXPECT_EQ(off_, 1);
+    fight(500ms);
+    EXPECT_EQ(off_, 1);
+    const int more = fight(10s);
+    EXPECT_GE(off_, more);
+    EXPECT_LE(off_, more + 1);
+}
+
+TEST_F(ProgramPaceTest, OnlyWhatIsBackIsCounted) {
+    pace_.note("eth0", now_);
+    EXPECT_EQ(pace_.restored(), 0U) << "it is refused";
+    pace_.put_back("eth0");
+    EXPECT_EQ(pace_.restored(), 1U) << "later, by whom it may be";
+    pace_.put_back("eth0");
+    pace_.put_back("eth1");
+    EXPECT_EQ(pace_.restored(), 1U) << "nobody had taken these off";
+    pace_.note("eth0", now_);
+    pace_.keep({"eth1"});
+    pace_.put_back("eth0");
+    EXPECT_EQ(pace_.restored(), 1U) << "it is another's now";
 }
 
 TEST_F(ProgramPaceTest, AfterARestItBeginsAnew) {
