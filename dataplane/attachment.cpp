@@ -334,16 +334,4 @@ int Attachments::program_fd() const {
     return first != programs_.end() ? first->second.fd() : programs_.begin()->second.fd();
 }
 
-Result<void> detach_links(const std::string& directory) {
-    auto names = list_directory(directory);
-    if (!names) return failure(std::move(names.error()));
-    for (const std::string& name : *names) {
-        auto link = open_pin(directory + "/" + name);
-        if (!link) return failure(std::move(link.error()));
-        if (*link) detach_link((*link)->get());
-        if (auto gone = unpin(directory + "/" + name); !gone) return gone;
-    }
-    return {};
-}
-
 }  // namespace bascule::dataplane

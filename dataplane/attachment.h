@@ -80,7 +80,4 @@ private:
     std::uint32_t first_port_ = 0;
 };
 
-// Takes every pinned link below `directory` off its interface.
-Result<void> detach_links(const std::string& directory);
-
 }  // namespace bascule::dataplane

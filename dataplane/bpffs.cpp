@@ -129,6 +129,12 @@ Result<void> remove_directory(const std::string& path) {
     return {};
 }
 
+Result<void> remove_version(const std::string& version) {
+    for (const char* part : {"/links", "/probe", "/maps", "/maps_next", ""})
+        if (auto gone = remove_directory(version + part); !gone) return gone;
+    return {};
+}
+
 Result<void> put_in_place(const std::string& from, const std::string& to) {
     const unsigned flags = exists(to) ? RENAME_EXCHANGE : RENAME_NOREPLACE;
     if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags) != 0)

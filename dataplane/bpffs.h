@@ -45,6 +45,8 @@ Result<void> unpin(const std::string& path);
 Result<void> rename_pin(const std::string& from, const std::string& to);
 // Takes away a directory of pins with what it holds. No error when there is none.
 Result<void> remove_directory(const std::string& path);
+// Takes away what a daemon of one layout has pinned; `version`: of list_versions().
+Result<void> remove_version(const std::string& version);
 // `from` becomes `to` in one step; what was `to` becomes `from`.
 Result<void> put_in_place(const std::string& from, const std::string& to);
 

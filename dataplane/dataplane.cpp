@@ -14,6 +14,7 @@
 #include "dataplane/counters.h"
 #include "dataplane/earlier_layout.h"
 #include "dataplane/kernel_clock.h"
+#include "dataplane/link.h"
 #include "dataplane/mapping.h"
 #include "dataplane/probe_port.h"
 #include "dataplane/session_copy.h"
@@ -152,6 +153,7 @@ struct Dataplane::Impl {
     SessionTable sessions;
     DeltaFeed deltas;
     model::Tables tables;
+    bool inherited = false;
 
     Result<void> start();
     Result<void> take_over();
@@ -197,7 +199,6 @@ Result<std::unique_ptr<Dataplane>> Dataplane::open(const Options& options) {
     const Pins pins(options.bpffs);
     for (const auto& directory : {pins.links, pins.probe})
         if (auto made = make_directory(directory); !made) return failure(std::move(made.error()));
-    if (auto done = inherit_links(pins); !done) return failure(std::move(done.error()));
     auto clock = KernelClock::open();
     if (!clock) return failure(std::move(clock.error()));
     auto state = open_state(pins, options, clock->multiplier());
@@ -205,13 +206,24 @@ Result<std::unique_ptr<Dataplane>> Dataplane::open(const Options& options) {
     auto memory = map_all(*state);
     if (!memory) return failure(std::move(memory.error()));
     auto impl = std::make_unique<Impl>(pins, *clock, std::move(*state), std::move(*memory));
+    // What may well be refused is behind us: until here the daemon of before would find its links.
+    auto other_layout = inherit_links(pins);
+    if (!other_layout) return failure(std::move(other_layout.error()));
     if (auto started = impl->start(); !started) return failure(std::move(started.error()));
-    if (auto gone = drop_other_layouts(pins); !gone) return failure(std::move(gone.error()));
+    impl->inherited = (*other_layout || !impl->state.adopted) && !impl->attachments.list().empty();
     return std::unique_ptr<Dataplane>(new Dataplane(std::move(impl)));
 }
 
 bool Dataplane::adopted() const {
     return impl_->state.adopted;
+}
+
+bool Dataplane::inherited() const {
+    return impl_->inherited;
+}
+
+Result<void> Dataplane::drop_other_layouts() {
+    return dataplane::drop_other_layouts(impl_->pins);
 }
 
 Result<Attachment> Dataplane::attach(const std::string& interface, model::XdpMode mode,
@@ -335,8 +347,7 @@ Result<void> Dataplane::detach_all(const std::string& bpffs) {
         for (const char* links : {"/links", "/probe"})
             if (auto off = detach_links(version + links); !off) return off;
     for (const std::string& version : *versions)
-        for (const char* part : {"/links", "/probe", "/maps", "/maps_next", ""})
-            if (auto gone = remove_directory(version + part); !gone) return gone;
+        if (auto gone = remove_version(version); !gone) return gone;
     return {};
 }
 

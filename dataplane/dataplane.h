@@ -84,6 +84,13 @@ public:
 
     // True when tables of an earlier process were found and taken over.
     bool adopted() const;
+    // True when, at open(), programs of an earlier process were on interfaces and went, or may have
+    // gone, by other tables than these: of another layout, or lost. They forward, and tables() does
+    // not tell how.
+    bool inherited() const;
+    // Takes away what other layouts left. To be called when every interface has this process's
+    // program: the next process is inherited() until then.
+    Result<void> drop_other_layouts();
 
     // Puts the program on an interface, or swaps it in place under a link that is pinned already.
     // Refuses when a foreign XDP program is there, naming it; in mode `native` also when the

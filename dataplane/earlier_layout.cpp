@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dataplane/earlier_layout.h"
 
-#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,45 +17,52 @@ Result<std::vector<std::string>> other_layouts(const Pins& pins) {
     return versions;
 }
 
-Result<void> take_off(const std::string& path) {
+// 0: there is no such pin, or the interface is gone.
+Result<std::uint32_t> interface_under(const std::string& path) {
     auto link = open_pin(path);
     if (!link) return failure(std::move(link.error()));
-    if (*link) detach_link((*link)->get());
-    return unpin(path);
+    if (!*link) return 0U;
+    auto ifindex = interface_of_link((*link)->get());
+    if (!ifindex) return failure(std::move(ifindex.error()).within(path));
+    return ifindex;
 }
 
 Result<void> inherit(const std::string& from, const std::string& to) {
+    const auto on = interface_under(from);
+    const auto on_place = interface_under(to);
+    if (!on) return failure(on.error());
+    if (!on_place) return failure(on_place.error());
+    if (*on == 0) return unpin(from);
+    return *on_place == 0 ? rename_pin(from, to) : take_off(from);
+}
+
+Result<void> inherit_all(const std::string& from, const std::string& to) {
     auto names = list_directory(from);
-    auto taken = list_directory(to);
     if (!names) return failure(std::move(names.error()));
-    if (!taken) return failure(std::move(taken.error()));
-    for (const std::string& name : *names) {
-        const bool is_taken = std::find(taken->begin(), taken->end(), name) != taken->end();
-        const std::string path = from + "/" + name;
-        if (auto done = is_taken ? take_off(path) : rename_pin(path, to + "/" + name); !done)
-            return done;
-    }
+    for (const std::string& name : *names)
+        if (auto done = inherit(from + "/" + name, to + "/" + name); !done) return done;
     return {};
 }
 
 }  // namespace
 
-Result<void> inherit_links(const Pins& pins) {
+Result<bool> inherit_links(const Pins& pins) {
     auto versions = other_layouts(pins);
     if (!versions) return failure(std::move(versions.error()));
     for (const std::string& version : *versions) {
-        if (auto done = inherit(version + "/links", pins.links); !done) return done;
-        if (auto done = inherit(version + "/probe", pins.probe); !done) return done;
+        if (auto done = inherit_all(version + "/links", pins.links); !done)
+            return failure(std::move(done.error()));
+        if (auto done = inherit_all(version + "/probe", pins.probe); !done)
+            return failure(std::move(done.error()));
     }
-    return {};
+    return !versions->empty();
 }
 
 Result<void> drop_other_layouts(const Pins& pins) {
     auto versions = other_layouts(pins);
     if (!versions) return failure(std::move(versions.error()));
     for (const std::string& version : *versions)
-        for (const char* part : {"/links", "/probe", "/maps", "/maps_next", ""})
-            if (auto gone = remove_directory(version + part); !gone) return gone;
+        if (auto gone = remove_version(version); !gone) return gone;
     return {};
 }
 

@@ -10,11 +10,12 @@
 namespace bascule::dataplane {
 
 // Links of other layouts become those of this one, under which the program is swapped like that of
-// an earlier process. A link whose place is taken hangs on an interface that is gone, or renamed:
-// it is taken off. May be repeated after a death at any point.
-Result<void> inherit_links(const Pins& pins);
-// Takes away what is left of other layouts, once their programs have been swapped or must not
-// return.
+// an earlier process; those whose interface is gone go, too. One that hangs on an interface while
+// another does so under its name, since it was renamed, is taken off. True when there is another
+// layout, also one whose links were had before. May be repeated after a death at any point.
+Result<bool> inherit_links(const Pins& pins);
+// Takes away what is left of other layouts, once their programs have been swapped. Until then it is
+// what tells the next process that programs may go by tables that it cannot read.
 Result<void> drop_other_layouts(const Pins& pins);
 
 }  // namespace bascule::dataplane

@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include "dataplane/bpffs.h"
+
 namespace bascule::dataplane {
 
 LinkAttempt make_link(int program, std::uint32_t ifindex, model::XdpMode mode) {
@@ -21,11 +23,28 @@ Result<std::uint32_t> interface_of_link(int link) {
     std::uint32_t size = sizeof(info);
     if (bpf_obj_get_info_by_fd(link, &info, &size) != 0)
         return failure(Error::system("ask for the interface of a link", errno));
+    if (info.type != BPF_LINK_TYPE_XDP)
+        return failure("is not the link of an XDP program, so not one of Bascule's: remove it");
     return info.xdp.ifindex;
 }
 
 void detach_link(int link) {
     bpf_link_detach(link);
+}
+
+Result<void> take_off(const std::string& pin) {
+    auto link = open_pin(pin);
+    if (!link) return failure(std::move(link.error()));
+    if (*link) detach_link((*link)->get());
+    return unpin(pin);
+}
+
+Result<void> detach_links(const std::string& directory) {
+    auto names = list_directory(directory);
+    if (!names) return failure(std::move(names.error()));
+    for (const std::string& name : *names)
+        if (auto off = take_off(directory + "/" + name); !off) return off;
+    return {};
 }
 
 }  // namespace bascule::dataplane

@@ -92,7 +92,7 @@ asio::awaitable<Result<void>> Daemon::start(LoadedConfig loaded) {
     takers_.begin();
     auto taken_up = co_await take_up(config);
     if (taken_up) co_return taken_up;
-    if (dataplane_ && !dataplane_->adopted()) undo_start();
+    if (dataplane_ && !dataplane_->adopted() && !dataplane_->inherited()) undo_start();
     co_return taken_up;
 }
 
@@ -108,13 +108,8 @@ asio::awaitable<Result<void>> Daemon::take_up(const model::Config& config) {
     co_await await_neighbours(config);
 
     // What may well be refused comes first: adopted tables are then as they were. Tables come
-    // before the addresses that draw packets to them, and go after those. New tables are empty, so
-    // they are filled before a program that reads them takes the place of an earlier one.
-    if (!dataplane_->adopted())
-        if (auto written = converge(config); !written)
-            co_return failure(std::move(written.error()));
-    for (const auto& name : config.node.interfaces)
-        if (auto attached = attach(name, config.node.xdp_mode); !attached) co_return attached;
+    // before the addresses that draw packets to them, and go after those.
+    if (auto put = put_programs_on(config); !put) co_return put;
     if (auto dropped = drop_stale_vips(config); !dropped) co_return dropped;
     if (auto written = converge(config); !written) co_return failure(std::move(written.error()));
     begin_checks(config);
@@ -136,6 +131,19 @@ asio::awaitable<Result<void>> Daemon::take_up(const model::Config& config) {
                     (dataplane_->adopted() ? "with the tables of an earlier process"
                                            : "with tables of its own"));
     co_return Result<void>{};
+}
+
+// Tables that are new are filled before a program that goes by them takes the place of an earlier
+// one. So are those of a start that came to its end before: what it wrote, nobody goes by yet.
+Result<void> Daemon::put_programs_on(const model::Config& config) {
+    if (dataplane_->inherited() || dataplane_->tables().services.empty())
+        if (auto written = converge(config); !written) return failure(std::move(written.error()));
+    for (const auto& name : config.node.interfaces)
+        if (auto attached = attach(name, config.node.xdp_mode); !attached) return attached;
+    // No reason to end: it only takes memory.
+    if (auto dropped = dataplane_->drop_other_layouts(); !dropped)
+        spdlog::warn("tables of another version are left: {}", dropped.error().text());
+    return {};
 }
 
 // Whatever can fail for a reason outside before the data plane is touched.
@@ -175,6 +183,12 @@ Result<void> Daemon::open_dataplane(const model::Config& config) {
         state_->assume(dataplane_->tables());
         spdlog::info("adopted the tables of an earlier process: {} services, {} backends",
                      dataplane_->tables().services.size(), dataplane_->tables().backends.size());
+    }
+    if (dataplane_->inherited()) {
+        state_->presume();
+        spdlog::info(
+            "programs of an earlier process forward by tables that cannot be read: they are "
+            "swapped when those of this one are filled, and all backends serve until checked");
     }
     return {};
 }

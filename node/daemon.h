@@ -69,7 +69,7 @@ public:
     ~Daemon();
 
     // Takes up the work, adopting what an earlier daemon left. When it fails and there was nothing
-    // to adopt, all that it had set up is taken away again; what was adopted stays as it ran.
+    // of one, all that it had set up is taken away again; else what forwards goes on.
     boost::asio::awaitable<Result<void>> start(LoadedConfig loaded);
 
     // Reads the files again: applied whole, or refused whole. While one runs, another is `busy`.
@@ -132,6 +132,7 @@ private:
     Result<void> open_dataplane(const model::Config& config);
     static Result<void> check_interfaces(const model::Config& config);
     Result<void> watch_interfaces(const model::Config& config);
+    Result<void> put_programs_on(const model::Config& config);
     boost::asio::awaitable<void> await_neighbours(model::Config config);
     Result<void> attach(const std::string& interface, model::XdpMode mode);
     Result<void> detach_others(const model::Config& config);

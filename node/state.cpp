@@ -100,10 +100,15 @@ void State::set_health(const BackendName& backend, const model::BackendKey& key,
 HealthWord State::health_of(const model::ServiceConfig& service,
                             const model::BackendConfig& backend) const {
     if (!is_checked(service)) return {Health::unchecked, 100, {}};
+    const Believed* known = believed(service, backend);
+    return known != nullptr ? known->word : HealthWord{Health::checking, 100, {}};
+}
+
+const State::Believed* State::believed(const model::ServiceConfig& service,
+                                       const model::BackendConfig& backend) const {
     const auto known = health_.find({service.name, backend.name});
-    if (known == health_.end() || known->second.key != key_of(backend))
-        return {Health::checking, 100, {}};
-    return known->second.word;
+    if (known == health_.end() || known->second.key != key_of(backend)) return nullptr;
+    return &known->second;
 }
 
 void State::assume(const model::Tables& tables) {
@@ -129,6 +134,15 @@ void State::assume_health(const model::Tables& tables) {
                                       stands.up ? "" : "an earlier process found it down"};
             health_.try_emplace(name, Believed{key_of(backend), believed});
         }
+}
+
+void State::presume() {
+    const HealthWord unjudged{Health::checking, 100, {}};
+    for (const auto& service : config_.services)
+        for (const auto& backend : service.backends)
+            if (is_checked(service))
+                health_.try_emplace({service.name, backend.name},
+                                    Believed{key_of(backend), unjudged, true});
 }
 
 void State::assume_neighbours(const model::Tables& tables) {
@@ -159,7 +173,9 @@ BackendView State::own_view(const model::NodeConfig& node, const model::ServiceC
     const bool drained = view.word != nullptr && view.word->drained;
     HealthWord health = health_of(service, backend);
     view.health = health.health;
-    const BackendCondition checked = condition_of(health.health);
+    const Believed* known = believed(service, backend);
+    const bool presumed = is_checked(service) && known != nullptr && known->presumed;
+    const BackendCondition checked = presumed ? BackendCondition::up : condition_of(health.health);
     view.weight = view.word != nullptr && view.word->weight ? *view.word->weight : backend.weight;
     view.weight = share(view.weight, health.weight_percent);
     if (disabled || drained || checked == BackendCondition::checking) view.weight = 0;

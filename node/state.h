@@ -84,6 +84,10 @@ public:
     // VIPs count as held if they were.
     void assume(const model::Tables& tables);
 
+    // Programs of an earlier process go by tables that cannot be read: checked backends of which
+    // nothing is known are `checking`, and take flows until they are judged, as there they may.
+    void presume();
+
     // What is wanted of the data plane now, or with another configuration.
     model::Desired desired() const { return desired(config_); }
     model::Desired desired(const model::Config& config) const;
@@ -115,6 +119,7 @@ private:
     struct Believed {
         model::BackendKey key;
         HealthWord word;
+        bool presumed = false;  // to be up, while `checking`
     };
 
     // Of this backend alone: `up` for a backup that could serve.
@@ -122,6 +127,9 @@ private:
                          const model::BackendConfig& backend) const;
     HealthWord health_of(const model::ServiceConfig& service,
                          const model::BackendConfig& backend) const;
+    // nullptr: nothing is known of it at its address and port.
+    const Believed* believed(const model::ServiceConfig& service,
+                             const model::BackendConfig& backend) const;
     void assume_neighbours(const model::Tables& tables);
     void assume_health(const model::Tables& tables);
     void keep_health();

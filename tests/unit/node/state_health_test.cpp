@@ -88,6 +88,46 @@ TEST_F(StateHealthTest, AVerdictCounts) {
     EXPECT_TRUE(wanted(state_, 1).up) << "another backend's word";
 }
 
+TEST_F(StateHealthTest, WhatServedByTablesThatCannotBeReadServesUntilItIsJudged) {
+    State state = make(config("quorum = 3\n"));
+    resolve_all(state);
+    say(state, 2, {Health::down, 100, "HTTP 500"});
+    state.presume();
+    for (const std::size_t i : {0U, 1U}) {
+        EXPECT_EQ(view(state, i).health, Health::checking) << "the first result decides alone";
+        EXPECT_EQ(view(state, i).condition, BackendCondition::up);
+    }
+    EXPECT_EQ(view(state, 2).condition, BackendCondition::down) << "of it something is known";
+    EXPECT_EQ(service(state).able, 2U);
+    EXPECT_EQ(service(state).unjudged, 0U);
+
+    say(state, 2, {Health::up, 100, {}});
+    EXPECT_EQ(wanted(state, 0).weight, 100) << "it counts for the quorum";
+    EXPECT_EQ(wanted(state, 1).weight, 50);
+    ASSERT_TRUE(state.words().set({"web", "web2"}, {true, std::nullopt, 1}));
+    EXPECT_EQ(view(state, 1).condition, BackendCondition::drained);
+    say(state, 0, {Health::down, 100, "timeout"});
+    EXPECT_EQ(view(state, 0).condition, BackendCondition::down);
+    say(state, 0, {Health::checking, 100, {}});
+    EXPECT_EQ(view(state, 0).condition, BackendCondition::checking) << "not once it was judged";
+}
+
+TEST_F(StateHealthTest, WhatComesLaterIsNotPresumedToServe) {
+    const model::Config three = config();
+    model::Config two = three;
+    two.services[0].backends.pop_back();
+    State state = make(two);
+    state.presume();
+    state.set_config(three);
+    resolve_all(state);
+    EXPECT_EQ(view(state, 1).condition, BackendCondition::up) << "a reload does not end it";
+    EXPECT_EQ(view(state, 2).condition, BackendCondition::checking);
+    model::Config moved = three;
+    moved.services[0].backends[1].port = 8080;
+    state.set_config(moved);
+    EXPECT_EQ(view(state, 1).condition, BackendCondition::checking) << "another address";
+}
+
 TEST_F(StateHealthTest, TheCheckTakesItsShareOfTheWeight) {
     say(state_, 0, {Health::up, 10, {}});
     say(state_, 1, {Health::up, 1, {}});

@@ -125,42 +125,6 @@ TEST_F(AttachmentTest, SurvivesCloseAndIsSwappedInPlace) {
     EXPECT_EQ(id_of_link(pin("links/e0")), link);
 }
 
-TEST_F(AttachmentTest, ALinkOfAnotherLayoutIsSwappedInPlace) {
-    open();
-    attach("e0");
-    const std::uint32_t first = program_on("e0");
-    const std::uint32_t link = id_of_link(pin("links/e0"));
-    plane_.reset();
-    const std::string other = options_.bpffs + "/v9999";
-    std::filesystem::rename(options_.bpffs + "/v" + std::to_string(BSC_LAYOUT_VERSION), other);
-
-    open();
-    EXPECT_FALSE(plane_->adopted()) << "its tables cannot be read";
-    EXPECT_EQ(program_on("e0"), first) << "not touched before attach()";
-    EXPECT_TRUE(attach("e0").adopted);
-    EXPECT_EQ(program_on("e0"), id_of_program(plane_->program_fd()));
-    EXPECT_EQ(id_of_link(pin("links/e0")), link);
-    EXPECT_FALSE(std::filesystem::exists(other));
-}
-
-TEST_F(AttachmentTest, ALinkOfAnotherLayoutWhosePlaceIsTakenIsTakenOff) {
-    make_veth("e1");
-    open();
-    attach("e0");
-    attach("e1");
-    plane_.reset();
-    const std::string other = options_.bpffs + "/v9999";
-    shell("mkdir " + other + " " + other + "/links");
-    std::filesystem::rename(pin("links/e1"), other + "/links/e0");
-
-    open();
-    EXPECT_NE(program_on("e0"), 0U);
-    EXPECT_EQ(program_on("e1"), 0U);
-    EXPECT_FALSE(std::filesystem::exists(other));
-    EXPECT_FALSE(attach("e1").adopted);
-    remove_veth("e1");
-}
-
 TEST_F(AttachmentTest, AnotherModeReplacesTheLink) {
     open();
     attach("e0", XdpMode::generic);

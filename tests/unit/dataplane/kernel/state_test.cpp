@@ -146,6 +146,7 @@ TEST_F(StateTest, AnIncompleteSetIsMadeAnewWithoutTakingTheProgramOff) {
         std::filesystem::remove(pin("maps/") + missing);
         open();
         EXPECT_FALSE(plane_->adopted()) << missing;
+        EXPECT_TRUE(plane_->inherited()) << "the program goes by what is lost";
         EXPECT_EQ(intact_sessions(10), 0U) << "their backends are not known any more";
         EXPECT_NE(program_on("r0"), 0U);
         expect_whole();

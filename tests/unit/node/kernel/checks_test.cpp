@@ -56,8 +56,9 @@ protected:
         config.services = {service};
         return config;
     }
-    void begin(const model::Config& config) {
+    void begin(const model::Config& config, bool presumed = false) {
         state_ = std::make_unique<State>(config, words_in(folder_.path()));
+        if (presumed) state_->presume();
         carry_out();
         checks_ = std::make_unique<Checks>(io_, *plane_, *state_, events_, [this] { ++changes_; });
         checks_->follow();
@@ -130,6 +131,22 @@ TEST_F(ChecksTest, WhatStateBelievesIsNoNewVerdict) {
     EXPECT_TRUE(checks_->all_judged());
     ASSERT_TRUE(run_until([&] { return checks_->checker().find({"web", "web1"})->checks > 2; }));
     EXPECT_EQ(events_.last_serial(), 0) << "it goes on serving";
+}
+
+TEST_F(ChecksTest, WhatIsPresumedToServeIsJudgedByItsFirstResult) {
+    auto server = std::make_unique<tcp::acceptor>(
+        io_, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
+    const auto dead = config(loopback, server->local_endpoint().port());
+    server.reset();
+    begin(dead, true);
+    NeighbourState neighbour;
+    neighbour.address = loopback;
+    neighbour.next_hop = {Mac::from_word(7), 1, 0, Mac::from_word(9), 1500};
+    state_->set_neighbour(neighbour);
+    EXPECT_EQ(state_->desired().services.at(0).backends.at(0).weight, 100);
+    ASSERT_TRUE(run_until([&] { return health() == Health::down; }));
+    EXPECT_EQ(checks_->checker().find({"web", "web1"})->checks, 1U);
+    EXPECT_EQ(state_->desired().services.at(0).backends.at(0).weight, 0);
 }
 
 TEST_F(ChecksTest, AProbeByTheVipThatCannotBeSentSaysWhy) {
