@@ -214,16 +214,17 @@ std::string Judge::tables_differ(std::size_t one, std::size_t other) const {
     return {};
 }
 
-// A batch that comes late, by a slow stream, parts tables that were equal meanwhile: it brings what
-// its sender has given up since, by the word of another that came before it. The copies that it
-// makes are mended by audits with an owner (with three nodes or more, by nothing else), and one
-// that is not mended yet may be given, until it is, to a node that comes later by name and was. So
-// the time from which tables stay equal begins when all have all.
+// A batch that comes late, by a slow stream, or a round's answer, parts tables that were equal
+// meanwhile: it brings what its sender has given up since, by the word of another that came before.
+// The copies that it makes are mended by audits with an owner (with three nodes or more, by nothing
+// else), and one that is not mended yet may be given, until it is, to a node that comes later by
+// name and was. So the time from which tables stay equal begins when all have all.
 std::string Judge::on_its_way() const {
     if (plan_.room < plan_.flows) return {};
     for (std::size_t node = 0; node < nodes_.size(); ++node)
         if (nodes_[node]->replica().bytes_kept() > 0)
             return "what " + Node::name(node) + " has told is not acknowledged by all";
+    if (streams_.carries_records()) return "what a round tells of is on its way";
     return {};
 }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/streams.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "sync/codec.h"
 
 namespace bascule::sim {
 namespace {
@@ -38,6 +41,28 @@ bool Streams::stalled(const Connection& connection) const {
 
 bool Streams::still(std::size_t node) const {
     return !ends_[node]->is_running() || ends_[node]->paused_until() > schedule_.now();
+}
+
+bool Streams::carries_records(const Connection& connection) {
+    for (const Direction& out : connection.out)
+        for (const Piece& piece : out.pieces) {
+            if (!piece.frame) continue;
+            const auto* bytes = reinterpret_cast<const std::uint8_t*>(piece.frame->data());
+            const auto message = sync::decode({bytes + 4, piece.frame->size() - 4});
+            if (!message || !*message) continue;
+            const auto* repair = std::get_if<sync::Repair>(&**message);
+            const auto* supply = std::get_if<sync::Supply>(&**message);
+            if (repair != nullptr && !repair->records.empty()) return true;
+            if (supply != nullptr && !supply->records.empty()) return true;
+        }
+    return false;
+}
+
+bool Streams::carries_records() const {
+    return std::ranges::any_of(pairs_, [](const Pair& pair) {
+        return std::ranges::any_of(pair.at,
+                                   [](const Held& held) { return held && carries_records(*held); });
+    });
 }
 
 bool Streams::is_up(std::size_t node, std::size_t peer) const {

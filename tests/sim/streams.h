@@ -59,6 +59,8 @@ public:
     bool joins(std::size_t one, std::size_t other) const;
     // Frames that were given to a socket and have not come out.
     std::size_t underway() const { return underway_; }
+    // Among them are sessions that a round tells of.
+    bool carries_records() const;
     Time changed() const { return changed_; }
 
 private:
@@ -102,6 +104,7 @@ private:
     void watch();
     bool stalled(const Connection& connection) const;
     bool still(std::size_t node) const;
+    static bool carries_records(const Connection& connection);
 
     const Plan& plan_;
     Schedule& schedule_;
