@@ -277,7 +277,10 @@ computing() {
     fi
     ! wants fuzz || fuzz
     ! wants sanitizers || build_sanitized
-    ! wants simulator || one "simulator" 7200 build/release/bin/cluster_sim
+    if wants simulator; then
+        one "simulator" 7200 build/release/bin/cluster_sim
+        one "simulator, heartbeats of 20 ms" 7200 build/release/bin/cluster_sim --interval 20 --histories 50000
+    fi
     ! wants analyzer || check "analyzer" 3600 scripts/check-tidy.py --analyze
 }
 

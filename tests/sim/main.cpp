@@ -2,9 +2,11 @@
 // Runs many histories of whole nodes in simulated time, and looks at every step
 // whether what has to hold does. See docs/developing.md.
 //
-//   cluster_sim [--first N] [--histories N] [--jobs N] [--go-on] [--break WHAT]
-//   by rising seeds cluster_sim --seed N [--verbose] [--break WHAT] one of them
-//   again
+//   cluster_sim [--first N] [--histories N] [--jobs N] [--go-on] …   by rising seeds
+//   cluster_sim --seed N [--verbose] …                               one of them again
+//
+//   … [--interval MS]   of heartbeats, in place of one of 50, 100 and 200 ms
+//     [--break WHAT]    a mechanism, from outside
 //
 // Without --histories 20,000, with BASCULE_LONG=1 in the environment 1,000,000,
 // by as many threads as there are processors. Status: 0 all hold, 1 one does
@@ -17,6 +19,7 @@
 #include <cstring>
 #include <iostream>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -35,6 +38,7 @@ struct Settings {
     bool verbose = false;
     bool go_on = false;  // after a violation
     Breakage breakage = Breakage::none;
+    std::optional<Time> interval;
 };
 
 std::uint64_t number(const char* text) {
@@ -80,6 +84,8 @@ Settings read(int count, char** arguments) {
             settings.histories = 1;
             settings.jobs = 1;
             settings.one = true;
+        } else if (option == "--interval") {
+            settings.interval = std::clamp<Time>(number(value) * 1ms, 5ms, 1s);
         } else if (option == "--break") {
             settings.breakage = breakage(value);
         } else {
@@ -114,7 +120,9 @@ private:
         while (wrong_ == 0 || settings_.go_on) {
             const std::uint64_t number = next_++;
             if (number >= settings_.histories) return;
-            one(make_plan(settings_.first + number, settings_.breakage));
+            Plan plan = make_plan(settings_.first + number, settings_.breakage);
+            plan.interval = settings_.interval.value_or(plan.interval);
+            one(plan);
         }
     }
     void one(const Plan& plan) {
@@ -133,6 +141,7 @@ private:
         const std::lock_guard lock(output_);
         std::cout << "seed " << plan.seed << ", at " << now / 1ms << " ms: " << what
                   << "\nagain: cluster_sim --seed " << plan.seed << " --verbose";
+        if (settings_.interval) std::cout << " --interval " << plan.interval / 1ms;
         if (plan.breakage != Breakage::none) std::cout << " --break " << name_of(plan.breakage);
         std::cout << std::endl;
     }
