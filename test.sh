@@ -279,7 +279,7 @@ computing() {
     ! wants sanitizers || build_sanitized
     if wants simulator; then
         one "simulator" 7200 build/release/bin/cluster_sim
-        one "simulator, heartbeats of 20 ms" 7200 build/release/bin/cluster_sim --interval 20 --histories 50000
+        one "simulator, heartbeats of 20 ms" 7200 build/release/bin/cluster_sim --interval 20 --histories 10000
     fi
     ! wants analyzer || check "analyzer" 3600 scripts/check-tidy.py --analyze
 }
