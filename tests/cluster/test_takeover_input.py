@@ -126,17 +126,21 @@ class InputTest(TakeoverTest):
         self.assertNotIn("can be reached", self.says(one))
         self.assert_settled(one)
 
+    def assert_taken(self, taker, flow, event, what):
+        wait_until(lambda: all(self.has(taker, vip) for vip in VIPS), 5,
+                   f"{taker.name} to take the VIPs")
+        self.wait_neighbour(taker)
+        flow.wait_flows()
+        print(f"      interface {what}: new flows were not served for "
+              f"{outage_after(flow.stop(), event):.0f} ms")
+
     def test_its_interface_is_deleted_while_it_is_held(self):
         """As a VLAN, or with its driver: what comes back is another interface of the same name."""
         one, two = self.nodes
         flow, event = self.stream(), now()
         one.must("ip", "link", "del", "eth0")
         self.addCleanup(self.plug_again, one)
-        wait_until(lambda: all(self.has(two, vip) for vip in VIPS), 5, "node2 to take the VIPs")
-        self.wait_neighbour(two)
-        flow.wait_flows()
-        print(f"      interface deleted: new flows were not served for "
-              f"{outage_after(flow.stop(), event):.0f} ms")
+        self.assert_taken(two, flow, event, "deleted")
         self.wait_says(one, "eth0")
         self.assert_none_broke(self.kept)
         self.plug_again(one)
@@ -155,11 +159,7 @@ class InputTest(TakeoverTest):
         one.must("sh", "-ec", "ip link set eth0 down; ip link set eth0 name gone0; "
                               "ip link set gone0 up")
         self.addCleanup(one.run, "sh", "-c", "ip link set gone0 down; ip link set gone0 name eth0")
-        wait_until(lambda: all(self.has(two, vip) for vip in VIPS), 5, "node2 to take the VIPs")
-        self.wait_neighbour(two)
-        flow.wait_flows()
-        print(f"      interface renamed: new flows were not served for "
-              f"{outage_after(flow.stop(), event):.0f} ms")
+        self.assert_taken(two, flow, event, "renamed")
         self.wait_says(one, "eth0")
         left = one.must("ip", "-o", "addr", "show", "dev", "gone0").stdout
         for vip in VIPS:
